@@ -1,0 +1,332 @@
+/* Who receives an inbox, and what it says of what it got: acknowledgements, refusals, credit. */
+#include "core_private.h"
+
+#include <stdlib.h>
+
+/* ---- Attaching ------------------------------------------------------------------------------------------------------ */
+
+static void send_detached(struct core *core, session_id to, uint32_t handle, const struct inbox *inbox,
+                          const Error *error)
+{
+    Carehub__V1__Detached *detached = arena_alloc(&core->batch, sizeof *detached);
+    Carehub__V1__ToClient *message = arena_alloc(&core->batch, sizeof *message);
+    carehub__v1__detached__init(detached);
+    carehub__v1__to_client__init(message);
+    detached->handle = handle;
+    detached->inbox = inbox ? arena_strdup(&core->batch, inbox->card->name) : (char *)"";
+    detached->error = (Error *)error;
+    message->message_case = CAREHUB__V1__TO_CLIENT__MESSAGE_DETACHED;
+    message->detached = detached;
+    send_later(core, to, message);
+}
+
+void attachment_end(struct core *core, struct inbox *inbox, const Error *error)
+{
+    struct session *session = u64map_get(&core->sessions, inbox->session);
+    if (session && session->attachments[inbox->handle - 1] == inbox) {
+        session->attachments[inbox->handle - 1] = NULL;
+        if (error)
+            send_detached(core, session->id, inbox->handle, inbox, error);
+    }
+    inbox->session = 0;
+    inbox->handle = 0;
+    inbox_rewind(inbox);
+    core->n_attachments--;
+}
+
+void session_detach_all(struct core *core, struct session *session, const Error *error)
+{
+    for (int i = 0; i < ATTACHMENTS_MAX; i++)
+        if (session->attachments[i])
+            attachment_end(core, session->attachments[i], error);
+}
+
+static uint32_t free_handle(const struct session *session)
+{
+    for (uint32_t i = 0; i < ATTACHMENTS_MAX; i++)
+        if (!session->attachments[i])
+            return i + 1;
+    return 0;
+}
+
+/* Everything unsettled is sent again from here on, under a new epoch; the epoch is an entry, so that it is never given
+ * twice. */
+static void begin_attachment(struct core *core, struct session *session, struct inbox *inbox,
+                             const Carehub__V1__Attach *message)
+{
+    batch_open(core);
+    Carehub__V1__AttachEntry what = CAREHUB__V1__ATTACH_ENTRY__INIT;
+    Entry entry = CAREHUB__V1__ENTRY__INIT;
+    what.inbox = inbox->number;
+    what.epoch = inbox->card->epoch + 1;
+    entry.client = session->client;
+    entry.actor = inbox->card->actor;
+    entry.what_case = CAREHUB__V1__ENTRY__WHAT_ATTACH;
+    entry.attach = &what;
+    uint64_t place = batch_append(core, &entry, NULL, NULL, 0);
+    Carehub__V1__InboxCard *card = message_copy(inbox->card);
+    card->epoch = what.epoch;
+    registry_put_inbox(&core->registry, inbox->number, card, place);
+
+    inbox_rewind(inbox);
+    inbox->session = session->id;
+    inbox->handle = free_handle(session);
+    inbox->credit_events = message->credit_events < CREDIT_EVENTS_MAX ? message->credit_events : CREDIT_EVENTS_MAX;
+    inbox->credit_bytes = message->credit_bytes < CREDIT_BYTES_MAX ? message->credit_bytes : CREDIT_BYTES_MAX;
+    session->attachments[inbox->handle - 1] = inbox;
+    core->n_attachments++;
+    mark_ready(core, inbox);
+}
+
+static void send_attached(struct core *core, const struct session *session, const struct inbox *inbox)
+{
+    struct arena *arena = &core->batch;
+    Carehub__V1__Attached *attached = arena_alloc(arena, sizeof *attached);
+    Carehub__V1__ToClient *message = arena_alloc(arena, sizeof *message);
+    carehub__v1__attached__init(attached);
+    carehub__v1__to_client__init(message);
+    attached->inbox = arena_strdup(arena, inbox->card->name);
+    attached->handle = inbox->handle;
+    attached->epoch = inbox->card->epoch;
+    attached->n_lanes = LANES;
+    attached->lanes = arena_alloc(arena, LANES * sizeof *attached->lanes);
+    for (int lane = 0; lane < LANES; lane++) {
+        Carehub__V1__LanePosition *position = attached->lanes[lane] = arena_alloc(arena, sizeof *position);
+        carehub__v1__lane_position__init(position);
+        position->lane = (Carehub__V1__Lane)lane;
+        position->settled = inbox->lanes[lane].settled;
+        position->next = inbox->lanes[lane].next;
+    }
+    message->message_case = CAREHUB__V1__TO_CLIENT__MESSAGE_ATTACHED;
+    message->attached = attached;
+    send_later(core, session->id, message);
+}
+
+void attach(struct core *core, struct session *session, const Carehub__V1__Attach *message)
+{
+    Error *error;
+    struct inbox *inbox = registry_inbox_named(&core->registry, message->inbox);
+    const struct client *client = registry_client(&core->registry, session->client);
+    if (!inbox || inbox->card->closed || !client_speaks_for(client, inbox->card->actor)) {
+        refuse(core, &error, ERROR_CODE(UNKNOWN_NAME), "inbox",
+               "client %s speaks for no actor with an open inbox “%.*s”", client->card->name, NAME_MAX_BYTES, message->inbox);
+        send_error(core, session->id, error);
+        return;
+    }
+    if (inbox->session) {
+        refuse(core, &error, ERROR_CODE(STALE_EPOCH), "", "client %s has attached to inbox %s", client->card->name,
+               inbox->card->name);
+        attachment_end(core, inbox, inbox->session == session->id ? NULL : error);
+    }
+    if (free_handle(session) == 0) {
+        refuse(core, &error, ERROR_CODE(TOO_MANY), "inbox", "a session attaches at most %d inboxes", ATTACHMENTS_MAX);
+        send_error(core, session->id, error);
+        return;
+    }
+    begin_attachment(core, session, inbox, message);
+    send_attached(core, session, inbox);
+}
+
+/* The inbox that a session means by a handle, if the attachment is still the one of that epoch. Otherwise the session is
+ * told, and what it said is not acted upon: a displaced receiver does no harm. */
+static struct inbox *attached_inbox(struct core *core, struct session *session, uint32_t handle, uint64_t epoch)
+{
+    struct inbox *inbox = handle >= 1 && handle <= ATTACHMENTS_MAX ? session->attachments[handle - 1] : NULL;
+    if (inbox && inbox->card->epoch == epoch)
+        return inbox;
+    Error *error;
+    refuse(core, &error, inbox ? ERROR_CODE(STALE_EPOCH) : ERROR_CODE(NOT_ATTACHED), "handle",
+           "this attachment is over; attach again to go on");
+    send_detached(core, session->id, handle, NULL, error);
+    return NULL;
+}
+
+void detach(struct core *core, struct session *session, const Carehub__V1__Detach *message)
+{
+    struct inbox *inbox = attached_inbox(core, session, message->handle, message->epoch);
+    if (!inbox)
+        return;
+    attachment_end(core, inbox, NULL);
+    send_detached(core, session->id, message->handle, inbox, NULL);
+}
+
+void add_credit(struct core *core, struct session *session, const Carehub__V1__Credit *message)
+{
+    struct inbox *inbox = attached_inbox(core, session, message->handle, message->epoch);
+    if (!inbox)
+        return;
+    inbox->credit_events += message->events;
+    inbox->credit_bytes += message->bytes;
+    if (inbox->credit_events > CREDIT_EVENTS_MAX)
+        inbox->credit_events = CREDIT_EVENTS_MAX;
+    if (inbox->credit_bytes > CREDIT_BYTES_MAX)
+        inbox->credit_bytes = CREDIT_BYTES_MAX;
+    mark_ready(core, inbox);
+}
+
+/* ---- Acknowledging -------------------------------------------------------------------------------------------------- */
+
+static void sent_times(struct core *core, struct inbox *inbox, Carehub__V1__AckedRange *range)
+{
+    const struct lane *lane = &inbox->lanes[range->lane];
+    uint64_t ends[] = {range->from, range->to};
+    int64_t *times[] = {&range->first_sent_ms, &range->last_sent_ms};
+    bool full;
+    for (int i = 0; i < 2; i++) {
+        const struct exception *exception = inbox_exception(inbox, (int)range->lane, ends[i]);
+        const struct item *item = exception ? &exception->item
+                                  : ends[i] > lane->settled
+                                      ? inbox_item(inbox, core->store, (int)range->lane, ends[i], &full)
+                                      : NULL;
+        *times[i] = item ? item->sent_ms : 0;
+    }
+}
+
+/* Numbers that are settled already have had their entry, but a READ may follow a STORED. */
+static void acknowledge_range(struct core *core, struct inbox *inbox, const Carehub__V1__AckRange *ack)
+{
+    struct lane *lane = &inbox->lanes[ack->lane];
+    Carehub__V1__AckedRange range = CAREHUB__V1__ACKED_RANGE__INIT;
+    range.lane = ack->lane;
+    range.kind = ack->kind;
+    range.from = ack->from ? ack->from : lane->settled + 1;
+    range.to = ack->to;
+    struct exception *retried = range.from == range.to ? inbox_exception(inbox, (int)ack->lane, range.to) : NULL;
+    bool again = retried && retried->state == CAREHUB__V1__EXCEPTION_CARD__STATE__RETRY;
+    /* Only what was sent can be acknowledged; what is settled only once more, as read. */
+    if (range.to > lane->sent || range.from > range.to || (again && !retried->in_flight))
+        return;
+    if (range.to <= lane->settled && !again && ack->kind != CAREHUB__V1__ACK_KIND__READ)
+        return;
+    if (range.from <= lane->settled && !again && ack->kind != CAREHUB__V1__ACK_KIND__READ)
+        range.from = lane->settled + 1;
+    sent_times(core, inbox, &range);
+    if (again) {
+        core->counters.acks++;
+        if (range.to <= lane->settled)
+            inbox_exception_remove(inbox, core->store, retried);
+        else
+            inbox_settle(inbox, core->store, (int)ack->lane, range.from, range.to);
+    } else if (range.to > lane->settled) {
+        uint64_t from = range.from > lane->settled ? range.from : lane->settled + 1;
+        if (!inbox_settle(inbox, core->store, (int)ack->lane, from, range.to))
+            return; /* too many out of order: they come again */
+        core->counters.acks += range.to - from + 1;
+    }
+    inbox_note_ack(inbox, &range);
+    mark_touched(core, inbox);
+    mark_ready(core, inbox); /* the window has moved */
+}
+
+void acknowledge(struct core *core, struct session *session, const Carehub__V1__Ack *message)
+{
+    struct inbox *inbox = attached_inbox(core, session, message->handle, message->epoch);
+    if (!inbox)
+        return;
+    batch_open(core);
+    for (size_t i = 0; i < message->n_ranges; i++)
+        acknowledge_range(core, inbox, message->ranges[i]);
+}
+
+void acks_flush(struct core *core)
+{
+    for (size_t i = 0; i < core->n_touched; i++) {
+        struct inbox *inbox = core->touched[i];
+        if (inbox->n_acked == 0)
+            continue;
+        Carehub__V1__AckEntry what = CAREHUB__V1__ACK_ENTRY__INIT;
+        Entry entry = CAREHUB__V1__ENTRY__INIT;
+        what.inbox = inbox->number;
+        what.n_ranges = inbox->n_acked;
+        what.ranges = arena_alloc(&core->scratch, inbox->n_acked * sizeof *what.ranges);
+        for (size_t r = 0; r < inbox->n_acked; r++)
+            what.ranges[r] = &inbox->acked[r];
+        const struct session *session = u64map_get(&core->sessions, inbox->session);
+        entry.client = session ? session->client : 0;
+        entry.actor = inbox->card->actor;
+        entry.what_case = CAREHUB__V1__ENTRY__WHAT_ACK;
+        entry.ack = &what;
+        uint64_t place = batch_append(core, &entry, NULL, NULL, 0);
+        for (size_t r = 0; r < inbox->n_acked; r++)
+            store_acked_put(core->store, inbox->number, (int)inbox->acked[r].lane, (int)inbox->acked[r].kind,
+                            inbox->acked[r].to, place);
+        inbox->n_acked = 0;
+        arena_reset(&core->scratch);
+    }
+}
+
+/* ---- Refusing ------------------------------------------------------------------------------------------------------- */
+
+static int64_t backoff_ms(uint32_t attempts)
+{
+    int64_t wait = RETRY_FIRST_MS;
+    while (--attempts > 0 && wait < RETRY_LONGEST_MS)
+        wait *= 2;
+    return wait < RETRY_LONGEST_MS ? wait : RETRY_LONGEST_MS;
+}
+
+/* The code is the receiver's own: short, printable, and so never a payload. */
+static void copy_code(char *to, const char *code)
+{
+    size_t n = 0;
+    for (; code[n] && n < NACK_CODE_MAX_BYTES; n++)
+        to[n] = code[n] > ' ' && code[n] <= '~' ? code[n] : '_';
+    to[n] = '\0';
+}
+
+static void log_nack(struct core *core, const struct session *session, const struct inbox *inbox,
+                     const struct exception *exception)
+{
+    Carehub__V1__Slot slot = CAREHUB__V1__SLOT__INIT;
+    Carehub__V1__NackEntry what = CAREHUB__V1__NACK_ENTRY__INIT;
+    Entry entry = CAREHUB__V1__ENTRY__INIT;
+    slot.inbox = inbox->number;
+    slot.lane = (Carehub__V1__Lane)exception->lane;
+    slot.number = exception->number;
+    what.slot = &slot;
+    what.code = (char *)exception->code;
+    what.attempts = exception->attempts;
+    what.retry_at_ms =
+        exception->state == CAREHUB__V1__EXCEPTION_CARD__STATE__RETRY ? exception->retry_at_ms : 0;
+    what.event_place = exception->item.place;
+    entry.client = session->client;
+    entry.actor = inbox->card->actor;
+    entry.what_case = CAREHUB__V1__ENTRY__WHAT_NACK;
+    entry.nack = &what;
+    uint64_t place = batch_append(core, &entry, NULL, NULL, 0);
+    store_step_put(core->store, inbox->number, exception->lane, exception->number, place);
+}
+
+void refuse_delivery(struct core *core, struct session *session, const Carehub__V1__Nack *message)
+{
+    struct inbox *inbox = attached_inbox(core, session, message->handle, message->epoch);
+    if (!inbox)
+        return;
+    const struct lane *lane = &inbox->lanes[message->lane];
+    const struct exception *old = inbox_exception(inbox, (int)message->lane, message->number);
+    bool full, again = old && old->state == CAREHUB__V1__EXCEPTION_CARD__STATE__RETRY && old->in_flight;
+    if (!again && (old || message->number <= lane->settled || message->number > lane->sent))
+        return; /* settled, or never sent */
+    const struct item *item =
+        again ? &old->item : inbox_item(inbox, core->store, (int)message->lane, message->number, &full);
+    if (!item)
+        return;
+    struct exception refused = {.lane = (int)message->lane,
+                                .number = message->number,
+                                .item = *item,
+                                .attempts = (again ? old->attempts : 0) + 1};
+    refused.item.resent = true;
+    bool dead = message->final || refused.attempts >= RETRY_ATTEMPTS_MAX;
+    refused.state = dead ? CAREHUB__V1__EXCEPTION_CARD__STATE__DEAD : CAREHUB__V1__EXCEPTION_CARD__STATE__RETRY;
+    refused.reason = message->final ? REASON(END_DEAD_REFUSED) : dead ? REASON(END_DEAD_RETRIES) : 0;
+    refused.retry_at_ms = dead ? 0 : core->now_ms + backoff_ms(refused.attempts);
+    copy_code(refused.code, message->code);
+    batch_open(core);
+    if (!inbox_except(inbox, core->store, &refused))
+        return; /* too many refused: it stays in flight, and comes again after a reconnect */
+    if (!dead && refused.retry_at_ms < core->next_retry_ms)
+        core->next_retry_ms = refused.retry_at_ms;
+    log_nack(core, session, inbox, &refused);
+    mark_touched(core, inbox);
+    mark_ready(core, inbox);
+}

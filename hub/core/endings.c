@@ -1,0 +1,381 @@
+/* How deliveries end otherwise than by acknowledgement: withdrawn, expired, dead, refused by an operator; and what is
+ * held until somebody decides. Each end is an entry of the log. */
+#include "core_private.h"
+
+#include <stdlib.h>
+
+enum { FORGET_EVERY_MS = 60000, FORGET_AT_ONCE = 5000 };
+
+/* ---- Ends ----------------------------------------------------------------------------------------------------------- */
+
+static void log_end(struct core *core, const struct inbox *inbox, int lane, uint64_t from, uint64_t to,
+                    const struct ending *ending)
+{
+    Carehub__V1__EndEntry what = CAREHUB__V1__END_ENTRY__INIT;
+    Entry entry = CAREHUB__V1__ENTRY__INIT;
+    what.inbox = inbox->number;
+    what.lane = (Carehub__V1__Lane)lane;
+    what.from = from;
+    what.to = to;
+    what.end = ending->end;
+    what.why = ending->why;
+    what.event_place = ending->place;
+    what.was_sent = ending->was_sent;
+    entry.actor = inbox->card->actor;
+    entry.patient = ending->patient;
+    entry.what_case = CAREHUB__V1__ENTRY__WHAT_END;
+    entry.end = &what;
+    uint64_t place = batch_append(core, &entry, NULL, NULL, 0);
+    store_step_put(core->store, inbox->number, lane, to, place);
+}
+
+void end_later(struct core *core, const struct ending *ending)
+{
+    GROW(core->endings, core->n_endings, core->endings_capacity);
+    core->endings[core->n_endings++] = *ending;
+}
+
+static void skip_later(struct core *core, const struct inbox *inbox, int lane, uint64_t from, uint64_t to)
+{
+    Carehub__V1__Skip *skip = arena_alloc(&core->batch, sizeof *skip);
+    Carehub__V1__ToClient *message = arena_alloc(&core->batch, sizeof *message);
+    carehub__v1__skip__init(skip);
+    carehub__v1__to_client__init(message);
+    skip->handle = inbox->handle;
+    skip->epoch = inbox->card->epoch;
+    skip->lane = (Carehub__V1__Lane)lane;
+    skip->from = from;
+    skip->to = to;
+    message->message_case = CAREHUB__V1__TO_CLIENT__MESSAGE_SKIP;
+    message->skip = skip;
+    send_later(core, inbox->session, message);
+}
+
+/* Ends one; the receiver is told by a Skip when its turn in the lane comes. */
+static void end_one(struct core *core, const struct ending *ending)
+{
+    struct inbox *inbox = ending->inbox;
+    struct exception *exception = inbox_exception(inbox, ending->lane, ending->number);
+    inbox->lanes[ending->lane].ending = false;
+    if (inbox->card->closed)
+        return; /* everything in it has ended already */
+    log_end(core, inbox, ending->lane, ending->number, ending->number, ending);
+    if (exception && ending->number <= inbox->lanes[ending->lane].settled) {
+        inbox_exception_remove(inbox, core->store, exception);
+    } else {
+        struct exception over = {.lane = ending->lane,
+                                 .number = ending->number,
+                                 .state = CAREHUB__V1__EXCEPTION_CARD__STATE__ACKED};
+        inbox_except(inbox, core->store, &over);
+        /* The cursor may have gone over it: then nobody else says that it does not come. */
+        if (inbox->lanes[ending->lane].settled >= ending->number && inbox->session)
+            skip_later(core, inbox, ending->lane, ending->number, ending->number);
+    }
+    mark_touched(core, inbox);
+    mark_ready(core, inbox);
+}
+
+void endings_take(struct core *core)
+{
+    for (size_t i = 0; i < core->n_endings; i++)
+        end_one(core, &core->endings[i]);
+    core->n_endings = 0;
+    arena_reset(&core->scratch);
+}
+
+void inbox_close(struct core *core, struct inbox *inbox)
+{
+    if (inbox->session) {
+        Error *error;
+        refuse(core, &error, ERROR_CODE(UNKNOWN_NAME), "inbox", "inbox %s has been closed", inbox->card->name);
+        attachment_end(core, inbox, error);
+    }
+    struct ending closed = {.end = REASON(END_INBOX_CLOSED)};
+    for (int lane = 0; lane < LANES; lane++) {
+        uint64_t from = inbox->lanes[lane].settled + 1, to = inbox->lanes[lane].next - 1;
+        if (from > to)
+            continue;
+        log_end(core, inbox, lane, from, to, &closed);
+        inbox_settle(inbox, core->store, lane, from, to);
+    }
+    while (inbox->n_exceptions > 0)
+        inbox_exception_remove(inbox, core->store, &inbox->exceptions[inbox->n_exceptions - 1]);
+    mark_touched(core, inbox);
+}
+
+uint32_t in_flight_of(struct core *core, uint64_t patient)
+{
+    uint32_t n = 0;
+    bool full;
+    for (size_t i = 0; i < core->registry.n_inboxes; i++) {
+        struct inbox *inbox = core->registry.inboxes[i];
+        for (int lane = 0; inbox->session && lane < LANES; lane++) {
+            for (uint64_t number = inbox->lanes[lane].settled + 1; number <= inbox->lanes[lane].sent; number++) {
+                const struct item *item = inbox_exception(inbox, lane, number)
+                                              ? NULL
+                                              : inbox_item(inbox, core->store, lane, number, &full);
+                const struct event_memory *event = item ? event_get(core, item->place) : NULL;
+                n += event && event->patient == patient;
+            }
+        }
+    }
+    return n;
+}
+
+/* ---- Expiry ----------------------------------------------------------------------------------------------------------- */
+
+/* When a delivery expires; 0: its entry cannot be read. */
+static int64_t expires_ms(struct core *core, const struct inbox *inbox, const struct item *item)
+{
+    int64_t ttl = inbox->card->time_to_live_ms ? (int64_t)inbox->card->time_to_live_ms : DELIVERY_TIME_TO_LIVE_MS;
+    struct log_record record;
+    if (core->log->functions->read(core->log, item->place, &core->scratch, &record) != STORE_OK)
+        return 0;
+    arena_reset(&core->scratch);
+    return record.at_ms + ttl;
+}
+
+/* Places in a lane only grow, and so do their times: what has expired is at its head. */
+static void expire_lane(struct core *core, struct inbox *inbox, int which)
+{
+    struct lane *lane = &inbox->lanes[which];
+    uint64_t first = lane->settled + 1, last = lane->settled, end = lane->next - lane->n_fresh;
+    bool full;
+    if (first >= end || (lane->head == first && core->now_ms < lane->head_expires_ms))
+        return;
+    while (last + 1 < end && !inbox_exception(inbox, which, last + 1)) {
+        const struct item *item = inbox_item(inbox, core->store, which, last + 1, &full);
+        lane->head = last + 1;
+        lane->head_expires_ms = item ? expires_ms(core, inbox, item) : INT64_MAX;
+        if (lane->head_expires_ms > core->now_ms)
+            break;
+        last++;
+    }
+    if (last < first)
+        return;
+    batch_open(core);
+    struct ending ending = {.end = REASON(END_EXPIRED), .was_sent = lane->sent >= first};
+    log_end(core, inbox, which, first, last, &ending);
+    if (inbox->session)
+        skip_later(core, inbox, which, first, last);
+    inbox_settle(inbox, core->store, which, first, last);
+    mark_touched(core, inbox);
+    mark_ready(core, inbox);
+}
+
+/* What is held and comes to its end by itself: past its deadline, or held for a full inbox that has room again. */
+struct due {
+    struct core *core;
+    uint64_t place;
+    uint32_t actor;
+    bool release;
+};
+
+static bool has_room(struct core *core, uint32_t number)
+{
+    const struct actor *actor = registry_actor(&core->registry, number);
+    for (size_t i = 0; i < actor->n_inboxes; i++)
+        if (inbox_full(registry_inbox(&core->registry, actor->inboxes[i].inbox)))
+            return false;
+    return true;
+}
+
+static bool find_due(void *ctx, uint32_t actor, const struct card *row)
+{
+    struct due *due = ctx;
+    Carehub__V1__HeldCard *card = carehub__v1__held_card__unpack(NULL, row->size, row->body);
+    due->release = card && card->reason == REASON(INBOX_FULL) && has_room(due->core, actor);
+    bool is_due = due->release || (card && card->deadline_ms <= due->core->now_ms);
+    carehub__v1__held_card__free_unpacked(card, NULL);
+    if (is_due) {
+        due->place = row->number;
+        due->actor = actor;
+    }
+    return !is_due;
+}
+
+static void settle_due(struct core *core)
+{
+    while (core->n_held > 0) {
+        struct due due = {.core = core};
+        if (store_held_each(core->store, &core->scratch, find_due, &due) != STORE_OK || !due.place ||
+            !held_settle(core, due.place, due.actor, due.release, REASON(END_DEAD_HELD)))
+            break;
+        arena_reset(&core->scratch);
+    }
+}
+
+static bool entry_before(struct core *core, uint64_t place, int64_t at_ms)
+{
+    struct log_record record;
+    bool before = core->log->functions->read(core->log, place, &core->scratch, &record) == STORE_OK && record.at_ms < at_ms;
+    arena_reset(&core->scratch);
+    return before;
+}
+
+/* Forgets ids of entries that are older than the window in which a repeat is recognised. From then on an event with an
+ * id of that time is refused as too old, since it could be a repeat. Ids of younger entries are kept, however old the
+ * ids themselves are. */
+static void ids_forget(struct core *core)
+{
+    int64_t known_from_ms = core->now_ms - IDS_KEPT_MS;
+    uint64_t low = 1, high = core->last_place + 1;
+    while (low < high) { /* the first entry that is young enough */
+        uint64_t middle = (low + high) / 2;
+        if (entry_before(core, middle, known_from_ms))
+            low = middle + 1;
+        else
+            high = middle;
+    }
+    if (low == 1)
+        return;
+    batch_open(core);
+    if (store_ids_forget(core->store, known_from_ms, low, FORGET_AT_ONCE) == 0)
+        return;
+    core->ids_known_from_ms = known_from_ms;
+    store_number_put(core->store, "ids-known-from-ms", known_from_ms);
+}
+
+void sweep(struct core *core)
+{
+    if (core->clock_suspect)
+        return;
+    for (size_t i = 0; i < core->registry.n_inboxes; i++)
+        for (int lane = 0; lane < LANES; lane++)
+            expire_lane(core, core->registry.inboxes[i], lane);
+    settle_due(core);
+    if (core->now_ms >= core->next_forget_ms) {
+        core->next_forget_ms = core->now_ms + FORGET_EVERY_MS;
+        ids_forget(core);
+    }
+    arena_reset(&core->scratch);
+}
+
+/* ---- Held --------------------------------------------------------------------------------------------------------------- */
+
+void held_add(struct core *core, uint64_t place, const Decision *decision)
+{
+    Carehub__V1__HeldCard card = CAREHUB__V1__HELD_CARD__INIT;
+    card.reason = decision->reason;
+    card.deadline_ms = decision->deadline_ms;
+    card.role = decision->role;
+    size_t size = carehub__v1__held_card__get_packed_size(&card);
+    uint8_t *body = arena_alloc(&core->scratch, size);
+    carehub__v1__held_card__pack(&card, body);
+    store_held_put(core->store, place, decision->actor, body, size);
+    core->n_held++;
+}
+
+/* Has the event been amended or retracted meanwhile? */
+static bool corrected(struct core *core, uint64_t place)
+{
+    uint64_t at;
+    if (store_steps_find(core->store, 0, STEP_LANE_CORRECTED, place, &at, 1) == 0)
+        return false;
+    const Entry *entry = entry_read(core, at, &core->scratch);
+    return entry && entry->what_case == CAREHUB__V1__ENTRY__WHAT_EVENT &&
+           (entry->event->amends == place || entry->event->retracts == place);
+}
+
+/* What is decided of something held: as it stands now, or that it is over. NULL: there is no such thing. */
+static Entry *held_decide(struct core *core, uint64_t place, uint32_t actor, bool release, Carehub__V1__Reason end,
+                          struct route_decision *decided)
+{
+    struct card row;
+    Entry *event = entry_read(core, place, &core->scratch);
+    struct person *person = event ? person_get(core, event->patient) : NULL;
+    if (!person || store_held_get(core->store, place, actor, &core->scratch, &row) != STORE_OK)
+        return NULL;
+    *decided = (struct route_decision){.actor = actor, .outcome = OUTCOME(WITHHOLD), .reason = end};
+    if (release && corrected(core, place)) {
+        decided->reason = REASON(END_SUPERSEDED); /* what took its place went to the actor on its own account */
+    } else if (release) {
+        struct route_input input;
+        struct route_original original;
+        route_input_of(core, event, &input, &original);
+        input.patient = person->card;
+        route_one(&input, actor, decided);
+    }
+    return event;
+}
+
+bool held_may_settle(struct core *core, uint64_t place, uint32_t actor, bool release, Error **error)
+{
+    struct route_decision decided;
+    if (!held_decide(core, place, actor, release, REASON(END_REFUSED_BY_OPERATOR), &decided))
+        return refuse(core, error, ERROR_CODE(UNKNOWN_NAME), "place", "nothing of this event is held for this actor");
+    if (decided.outcome == OUTCOME(HOLD))
+        return refuse(core, error, ERROR_CODE(INVALID), "actor", "it still cannot be decided: %s",
+                      reason_text(decided.reason));
+    return true;
+}
+
+bool held_settle(struct core *core, uint64_t place, uint32_t actor, bool release, Carehub__V1__Reason end)
+{
+    struct route_decision decided;
+    batch_open(core);
+    Entry *event = held_decide(core, place, actor, release, end, &decided);
+    if (!event)
+        return false;
+    Carehub__V1__HeldEntry what = CAREHUB__V1__HELD_ENTRY__INIT;
+    Entry entry = CAREHUB__V1__ENTRY__INIT;
+    what.event_place = place;
+    what.decision = decision_entry(core, &decided, place, lane_of(event->event->urgency));
+    entry.actor = actor;
+    entry.patient = event->patient;
+    entry.what_case = CAREHUB__V1__ENTRY__WHAT_HELD;
+    entry.held = &what;
+    uint64_t at = batch_append(core, &entry, NULL, NULL, 0);
+    store_step_put(core->store, 0, STEP_LANE_HELD, place, at);
+    store_held_remove(core->store, place, actor);
+    core->n_held--;
+    return true;
+}
+
+/* ---- Dead letters --------------------------------------------------------------------------------------------------------- */
+
+static bool wanted(const Carehub__V1__DeadRetried *fact, uint64_t place)
+{
+    for (size_t i = 0; i < fact->n_places; i++)
+        if (fact->places[i] == place)
+            return true;
+    return fact->n_places == 0;
+}
+
+/* A dead delivery gets a new number at the end of its lane; the old one is over for good. */
+static void retry_one(struct core *core, struct inbox *inbox, struct exception *dead)
+{
+    Carehub__V1__Slot before = CAREHUB__V1__SLOT__INIT, after = CAREHUB__V1__SLOT__INIT;
+    Carehub__V1__RetryEntry what = CAREHUB__V1__RETRY_ENTRY__INIT;
+    Entry entry = CAREHUB__V1__ENTRY__INIT;
+    struct item item = {.place = dead->item.place, .level = dead->item.level, .notice = dead->item.notice};
+    before.inbox = after.inbox = inbox->number;
+    before.lane = after.lane = (Carehub__V1__Lane)dead->lane;
+    before.number = dead->number;
+    after.number = inbox_add(inbox, dead->lane, item);
+    what.inbox = inbox->number;
+    what.old_slot = &before;
+    what.new_slot = &after;
+    what.event_place = item.place;
+    what.level = (Carehub__V1__Level)item.level;
+    entry.actor = inbox->card->actor;
+    entry.what_case = CAREHUB__V1__ENTRY__WHAT_RETRY;
+    entry.retry = &what;
+    uint64_t place = batch_append(core, &entry, NULL, NULL, 0);
+    store_step_put(core->store, inbox->number, dead->lane, dead->number, place);
+    inbox_exception_remove(inbox, core->store, dead);
+}
+
+void dead_retry(struct core *core, const Carehub__V1__DeadRetried *fact)
+{
+    struct inbox *inbox = registry_inbox_named(&core->registry, fact->inbox);
+    for (size_t i = 0; i < inbox->n_exceptions;) {
+        struct exception *exception = &inbox->exceptions[i];
+        if (exception->state == CAREHUB__V1__EXCEPTION_CARD__STATE__DEAD && wanted(fact, exception->item.place))
+            retry_one(core, inbox, exception);
+        else
+            i++;
+    }
+    mark_touched(core, inbox);
+    mark_ready(core, inbox);
+}

@@ -1,0 +1,40 @@
+/* facts.h - one kind of registry fact: who may submit it, what is checked, and what it does. A fact is checked against
+ * the state at its place; then it is logged; then applied, which cannot fail. */
+#ifndef CAREHUB_FACTS_H
+#define CAREHUB_FACTS_H
+
+#include "core_private.h"
+
+struct fact_context {
+    struct core *core;
+    const struct client *client; /* NULL: the hub itself */
+    const Fact *fact;            /* as submitted */
+    const void *message;         /* the fact's own message */
+    uint64_t place;              /* when it is applied */
+    struct person *person;       /* of a fact with a `patient` field */
+    struct actor *actor;         /* of a fact with an `actor` field, … */
+    struct client *subject;      /* … a `client` field */
+    uint32_t number;             /* for log and answer: of what it registers */
+    struct policy *policy;       /* read while checking a PolicyAdopted */
+    Error **error;
+};
+
+struct fact_kind {
+    Carehub__V1__Fact__FactCase kind;
+    Carehub__V1__OperatorRole role;
+    bool (*check)(struct fact_context *context);
+    void (*apply)(struct fact_context *context);
+    bool stops_deliveries; /* the answer says how many of the person's are in flight */
+};
+
+extern const struct fact_kind registry_facts[], person_facts[], operator_facts[];
+extern const size_t n_registry_facts, n_person_facts, n_operator_facts;
+
+/* Refuses the fact of a context; always false. */
+#define REFUSE(context, code, field, ...)                                                                              \
+    refuse((context)->core, (context)->error, ERROR_CODE(code), field, __VA_ARGS__)
+
+bool check_name(struct fact_context *context, const char *name);
+bool check_text(struct fact_context *context, const char *field, const char *text, size_t max);
+
+#endif

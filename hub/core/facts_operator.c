@@ -1,0 +1,42 @@
+/* What operators do: put dead letters back, settle what is held. */
+#include "facts.h"
+
+static bool check_dead_retried(struct fact_context *context)
+{
+    const Carehub__V1__DeadRetried *retried = context->message;
+    const struct inbox *inbox = registry_inbox_named(&context->core->registry, retried->inbox);
+    if (!inbox || inbox->card->closed)
+        return REFUSE(context, UNKNOWN_NAME, "inbox", "there is no open inbox “%.*s”", NAME_MAX_BYTES, retried->inbox);
+    if (inbox->n_dead == 0)
+        return REFUSE(context, INVALID, "inbox", "inbox %s has no dead letters", inbox->card->name);
+    return check_text(context, "reason", retried->reason, TEXT_MAX_BYTES);
+}
+
+static void apply_dead_retried(struct fact_context *context)
+{
+    dead_retry(context->core, context->message);
+}
+
+static bool check_held_settled(struct fact_context *context)
+{
+    const Carehub__V1__HeldSettled *settled = context->message;
+    if (settled->reason[0] == '\0' || strlen(settled->reason) > TEXT_MAX_BYTES)
+        return REFUSE(context, INVALID, "reason", "say why, in 1 to %d bytes: it is recorded", TEXT_MAX_BYTES);
+    return held_may_settle(context->core, settled->place, context->actor->number, settled->release, context->error);
+}
+
+static void apply_held_settled(struct fact_context *context)
+{
+    const Carehub__V1__HeldSettled *settled = context->message;
+    held_settle(context->core, settled->place, context->actor->number, settled->release,
+                REASON(END_REFUSED_BY_OPERATOR));
+}
+
+#define KIND(name) CAREHUB__V1__FACT__FACT_##name
+#define OPERATOR CAREHUB__V1__OPERATOR_ROLE__OPERATOR
+
+const struct fact_kind operator_facts[] = {
+    {KIND(DEAD_RETRIED), OPERATOR, check_dead_retried, apply_dead_retried, false},
+    {KIND(HELD_SETTLED), OPERATOR, check_held_settled, apply_held_settled, false},
+};
+const size_t n_operator_facts = sizeof operator_facts / sizeof *operator_facts;

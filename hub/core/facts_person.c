@@ -1,0 +1,414 @@
+/* Facts about persons in care: who they are, their care teams, consents, exclusions and grants. All of it is on the
+ * person's card. Lists on a card are changed by building the new one; what has ended is not kept on it, since earlier
+ * versions of the card are. */
+#include "facts.h"
+
+#include "identifier.h"
+
+#define MESSAGE(context, type) ((const Carehub__V1__##type *)(context)->message)
+
+typedef Carehub__V1__PatientCard Card;
+typedef Carehub__V1__PatientCard__Member Member;
+typedef Carehub__V1__PatientCard__Consent Consent;
+
+/* Takes over a changed copy of the card, made of borrowed parts. */
+static void put_card(struct fact_context *context, const Card *changed)
+{
+    Card *old = context->person->card;
+    context->person->card = message_copy(changed);
+    carehub__v1__patient_card__free_unpacked(old, NULL);
+    persons_put(&context->core->persons, context->person, context->place, context->core->now_ms);
+}
+
+/* ---- Identity ------------------------------------------------------------------------------------------------------- */
+
+/* The identifier in normal form, in the scratch arena; NULL and an error if it cannot be used. */
+static Carehub__V1__Identifier *normal(struct fact_context *context, const Carehub__V1__Identifier *identifier)
+{
+    struct identifier checked;
+    char system[IDENTIFIER_SYSTEM_CHARS];
+    enum identifier_status status =
+        identifier ? identifier_check(identifier->system, identifier->value, &checked) : IDENTIFIER_NO_VALUE;
+    if (!identifier_usable(status) || !identifier_system_normalise(identifier->system, system)) {
+        REFUSE(context, INVALID, "identifier", "not a usable identifier: %s", identifier_status_text(status));
+        return NULL;
+    }
+    Carehub__V1__Identifier *found = arena_alloc(&context->core->scratch, sizeof *found);
+    carehub__v1__identifier__init(found);
+    found->system = arena_strdup(&context->core->scratch, system);
+    found->value = arena_strdup(&context->core->scratch, checked.value);
+    return found;
+}
+
+static bool check_free(struct fact_context *context, const Carehub__V1__Identifier *identifier)
+{
+    Carehub__V1__Identifier *checked = normal(context, identifier);
+    if (!checked)
+        return false;
+    uint64_t taken = persons_find(&context->core->persons, checked);
+    return taken == 0 ? true
+                      : REFUSE(context, INVALID, "identifier", "this identifier is already that of P%llu",
+                               (unsigned long long)taken);
+}
+
+static bool check_patient_registered(struct fact_context *context)
+{
+    const Carehub__V1__PatientRegistered *registered = MESSAGE(context, PatientRegistered);
+    if (registered->n_identifiers == 0 || registered->n_identifiers > IDENTIFIERS_MAX)
+        return REFUSE(context, INVALID, "identifiers", "a patient has 1 to %d identifiers", IDENTIFIERS_MAX);
+    if (registered->number)
+        return REFUSE(context, INVALID, "number", "the hub assigns the number");
+    for (size_t i = 0; i < registered->n_identifiers; i++)
+        if (!check_free(context, registered->identifiers[i]))
+            return false;
+    return true;
+}
+
+static void apply_patient_registered(struct fact_context *context)
+{
+    const Carehub__V1__PatientRegistered *registered = MESSAGE(context, PatientRegistered);
+    for (size_t i = 0; i < registered->n_identifiers; i++)
+        persons_identify(&context->core->persons, normal(context, registered->identifiers[i]), context->person->number);
+    persons_put(&context->core->persons, context->person, context->place, context->core->now_ms);
+}
+
+static bool check_identifier_added(struct fact_context *context)
+{
+    return check_free(context, MESSAGE(context, IdentifierAdded)->identifier);
+}
+
+static void apply_identifier_added(struct fact_context *context)
+{
+    persons_identify(&context->core->persons, normal(context, MESSAGE(context, IdentifierAdded)->identifier),
+                     context->person->number);
+    put_card(context, context->person->card);
+}
+
+static bool check_identifier_removed(struct fact_context *context)
+{
+    Carehub__V1__Identifier *checked = normal(context, MESSAGE(context, IdentifierRemoved)->identifier);
+    if (!checked)
+        return false;
+    return persons_find(&context->core->persons, checked) == context->person->number
+               ? true
+               : REFUSE(context, UNKNOWN_NAME, "identifier", "this is not an identifier of P%llu",
+                        (unsigned long long)context->person->number);
+}
+
+static void apply_identifier_removed(struct fact_context *context)
+{
+    persons_unidentify(&context->core->persons, normal(context, MESSAGE(context, IdentifierRemoved)->identifier));
+    put_card(context, context->person->card);
+}
+
+static bool check_nothing(struct fact_context *context)
+{
+    (void)context;
+    return true;
+}
+
+static void apply_death_recorded(struct fact_context *context)
+{
+    Card card = *context->person->card;
+    card.deceased = !MESSAGE(context, DeathRecorded)->mistaken;
+    put_card(context, &card);
+}
+
+/* ---- Members and grants: lists of the same kind ------------------------------------------------------------------------ */
+
+static bool same_role(const Member *member, uint32_t actor, const char *role)
+{
+    return member->actor == actor && (role[0] == '\0' || strcmp(member->role, role) == 0);
+}
+
+static bool check_period(struct fact_context *context, int64_t from_ms, int64_t until_ms)
+{
+    if (until_ms && until_ms <= (from_ms ? from_ms : context->core->now_ms))
+        return REFUSE(context, INVALID, "untilMs", "it ends before it begins, or has ended already");
+    return true;
+}
+
+/* The list without the actor in that role, and with `added` behind it if that is not NULL. */
+static Member **relist(struct fact_context *context, size_t *n, Member *const *members, uint32_t actor,
+                       const char *role, Member *added)
+{
+    Member **list = arena_alloc(&context->core->scratch, (*n + 1) * sizeof *list);
+    size_t kept = 0;
+    for (size_t i = 0; i < *n; i++)
+        if (!same_role(members[i], actor, role))
+            list[kept++] = members[i];
+    if (added)
+        list[kept++] = added;
+    *n = kept;
+    return list;
+}
+
+static bool listed(size_t n, Member *const *members, uint32_t actor, const char *role)
+{
+    for (size_t i = 0; i < n; i++)
+        if (same_role(members[i], actor, role))
+            return true;
+    return false;
+}
+
+static bool check_member_added(struct fact_context *context)
+{
+    const Carehub__V1__MemberAdded *added = MESSAGE(context, MemberAdded);
+    const Card *card = context->person->card;
+    if (!check_name(context, added->role) || !check_period(context, added->from_ms, added->until_ms) ||
+        !check_text(context, "proof", added->proof, NAME_MAX_BYTES))
+        return false;
+    if (policy_role(context->core->registry.policy, added->role) == POLICY_ROLE_UNKNOWN)
+        return REFUSE(context, UNKNOWN_NAME, "role", "the policy in force knows no role “%s”", added->role);
+    if (strcmp(added->role, "case-manager") == 0)
+        return REFUSE(context, INVALID, "role", "a case manager stands outside the team: give a grant with an end");
+    if (strcmp(added->role, "coordinator") == 0 && listed(card->n_grants, card->grants, context->actor->number, "case-manager"))
+        return REFUSE(context, INVALID, "actor", "%s is this person's case manager, and cannot be the coordinator too",
+                      context->actor->card->name);
+    if (card->n_members >= MEMBERS_MAX)
+        return REFUSE(context, TOO_MANY, "actor", "the care team has %d members, the most", MEMBERS_MAX);
+    return true;
+}
+
+static void apply_member_added(struct fact_context *context)
+{
+    const Carehub__V1__MemberAdded *added = MESSAGE(context, MemberAdded);
+    Card card = *context->person->card;
+    Member member = CAREHUB__V1__PATIENT_CARD__MEMBER__INIT;
+    member.actor = context->actor->number;
+    member.role = added->role;
+    member.since = context->place;
+    member.from_ms = added->from_ms;
+    member.until_ms = added->until_ms;
+    member.basis = added->basis;
+    member.proof = added->proof;
+    card.members = relist(context, &card.n_members, card.members, member.actor, added->role, &member);
+    put_card(context, &card);
+}
+
+static bool check_member_ended(struct fact_context *context)
+{
+    const Carehub__V1__MemberEnded *ended = MESSAGE(context, MemberEnded);
+    const Card *card = context->person->card;
+    return listed(card->n_members, card->members, context->actor->number, ended->role)
+               ? true
+               : REFUSE(context, UNKNOWN_NAME, "actor", "%s is not a member of this care team%s%s",
+                        context->actor->card->name, ended->role[0] ? " as " : "", ended->role);
+}
+
+static void apply_member_ended(struct fact_context *context)
+{
+    Card card = *context->person->card;
+    card.members = relist(context, &card.n_members, card.members, context->actor->number,
+                          MESSAGE(context, MemberEnded)->role, NULL);
+    put_card(context, &card);
+}
+
+static bool check_emergency(struct fact_context *context, const Carehub__V1__GrantGiven *given)
+{
+    int64_t from_ms = given->from_ms ? given->from_ms : context->core->now_ms;
+    if (given->purpose[0] == '\0' || given->justification[0] == '\0')
+        return REFUSE(context, INVALID, "justification", "emergency access needs a purpose and a justification");
+    if (!given->until_ms || given->until_ms - from_ms > EMERGENCY_ACCESS_MAX_MS)
+        return REFUSE(context, INVALID, "untilMs", "emergency access ends within 24 hours");
+    return true;
+}
+
+static bool check_grant_given(struct fact_context *context)
+{
+    const Carehub__V1__GrantGiven *given = MESSAGE(context, GrantGiven);
+    const Card *card = context->person->card;
+    if (!check_name(context, given->role) || !check_period(context, given->from_ms, given->until_ms) ||
+        !check_text(context, "purpose", given->purpose, TEXT_MAX_BYTES) ||
+        !check_text(context, "justification", given->justification, TEXT_MAX_BYTES))
+        return false;
+    if (policy_role(context->core->registry.policy, given->role) == POLICY_ROLE_UNKNOWN)
+        return REFUSE(context, UNKNOWN_NAME, "role", "the policy in force knows no role “%s”", given->role);
+    if (given->kind == CAREHUB__V1__GRANT_KIND__GRANT_KIND_UNSPECIFIED)
+        return REFUSE(context, INVALID, "kind", "say what the grant is for: case management, insurance, referral or emergency access");
+    if (given->kind == CAREHUB__V1__GRANT_KIND__CASE_MANAGEMENT && !given->until_ms)
+        return REFUSE(context, INVALID, "untilMs", "a case manager's grant has an end");
+    if (given->kind == CAREHUB__V1__GRANT_KIND__EMERGENCY_ACCESS && !check_emergency(context, given))
+        return false;
+    if (strcmp(given->role, "case-manager") == 0 &&
+        listed(card->n_members, card->members, context->actor->number, "coordinator"))
+        return REFUSE(context, INVALID, "actor", "%s is this person's coordinator, and cannot be the case manager too",
+                      context->actor->card->name);
+    if (card->n_grants >= MEMBERS_MAX)
+        return REFUSE(context, TOO_MANY, "actor", "the person has %d grants, the most", MEMBERS_MAX);
+    return true;
+}
+
+static void apply_grant_given(struct fact_context *context)
+{
+    const Carehub__V1__GrantGiven *given = MESSAGE(context, GrantGiven);
+    Card card = *context->person->card;
+    Member grant = CAREHUB__V1__PATIENT_CARD__MEMBER__INIT;
+    grant.actor = context->actor->number;
+    grant.role = given->role;
+    grant.since = context->place;
+    grant.from_ms = given->from_ms;
+    grant.until_ms = given->until_ms;
+    grant.grant = given->kind;
+    grant.max_level = given->max_level;
+    card.grants = relist(context, &card.n_grants, card.grants, grant.actor, given->role, &grant);
+    put_card(context, &card);
+}
+
+static bool check_grant_ended(struct fact_context *context)
+{
+    const Card *card = context->person->card;
+    return listed(card->n_grants, card->grants, context->actor->number, MESSAGE(context, GrantEnded)->role)
+               ? true
+               : REFUSE(context, UNKNOWN_NAME, "actor", "%s has no such grant", context->actor->card->name);
+}
+
+static void apply_grant_ended(struct fact_context *context)
+{
+    Card card = *context->person->card;
+    card.grants = relist(context, &card.n_grants, card.grants, context->actor->number,
+                         MESSAGE(context, GrantEnded)->role, NULL);
+    put_card(context, &card);
+}
+
+/* ---- Consent ---------------------------------------------------------------------------------------------------------- */
+
+static bool check_consent_given(struct fact_context *context)
+{
+    const Carehub__V1__ConsentGiven *given = MESSAGE(context, ConsentGiven);
+    if (given->n_purposes == 0 || given->n_purposes > 16)
+        return REFUSE(context, INVALID, "purposes", "consent is for 1 to 16 purposes; “continuity-of-care” is what routing asks for");
+    for (size_t i = 0; i < given->n_purposes; i++)
+        if (!check_name(context, given->purposes[i]))
+            return false;
+    if (context->person->card->n_consents >= CONSENTS_MAX)
+        return REFUSE(context, TOO_MANY, "patient", "the person has %d consents, the most: withdraw those that are superseded",
+                      CONSENTS_MAX);
+    return check_period(context, given->from_ms, given->until_ms) &&
+           check_text(context, "givenBy", given->given_by, NAME_MAX_BYTES);
+}
+
+static void apply_consent_given(struct fact_context *context)
+{
+    const Carehub__V1__ConsentGiven *given = MESSAGE(context, ConsentGiven);
+    Card card = *context->person->card;
+    Consent consent = CAREHUB__V1__PATIENT_CARD__CONSENT__INIT;
+    consent.since = context->place;
+    consent.n_purposes = given->n_purposes;
+    consent.purposes = given->purposes;
+    consent.classes = given->classes;
+    consent.from_ms = given->from_ms;
+    consent.until_ms = given->until_ms;
+    consent.given_by = given->given_by;
+    card.consents = arena_alloc(&context->core->scratch, (card.n_consents + 1) * sizeof *card.consents);
+    if (card.n_consents)
+        memcpy(card.consents, context->person->card->consents, card.n_consents * sizeof *card.consents);
+    card.consents[card.n_consents++] = &consent;
+    put_card(context, &card);
+}
+
+static bool named(size_t n, char *const *names, const char *name)
+{
+    for (size_t i = 0; i < n; i++)
+        if (strcmp(names[i], name) == 0)
+            return true;
+    return false;
+}
+
+static bool check_consent_withdrawn(struct fact_context *context)
+{
+    if (context->person->card->n_consents == 0)
+        return REFUSE(context, INVALID, "patient", "there is no consent to withdraw");
+    return check_text(context, "reason", MESSAGE(context, ConsentWithdrawn)->reason, TEXT_MAX_BYTES);
+}
+
+/* Takes the purposes out of every consent; one without purposes is gone. */
+static void apply_consent_withdrawn(struct fact_context *context)
+{
+    const Carehub__V1__ConsentWithdrawn *withdrawn = MESSAGE(context, ConsentWithdrawn);
+    struct arena *arena = &context->core->scratch;
+    Card card = *context->person->card;
+    Consent **kept = arena_alloc(arena, card.n_consents * sizeof *kept);
+    size_t n_kept = 0;
+    for (size_t i = 0; i < card.n_consents && withdrawn->n_purposes > 0; i++) {
+        Consent *consent = arena_copy(arena, card.consents[i], sizeof *consent);
+        char **purposes = arena_alloc(arena, consent->n_purposes * sizeof *purposes);
+        size_t n = 0;
+        for (size_t p = 0; p < consent->n_purposes; p++)
+            if (!named(withdrawn->n_purposes, withdrawn->purposes, consent->purposes[p]))
+                purposes[n++] = consent->purposes[p];
+        consent->n_purposes = n;
+        consent->purposes = purposes;
+        if (n > 0)
+            kept[n_kept++] = consent;
+    }
+    card.n_consents = n_kept;
+    card.consents = kept;
+    put_card(context, &card);
+}
+
+/* ---- Exclusions -------------------------------------------------------------------------------------------------------- */
+
+static size_t excluded_at(const Card *card, uint32_t actor)
+{
+    size_t at = 0;
+    while (at < card->n_excluded && card->excluded[at] != actor)
+        at++;
+    return at;
+}
+
+static bool check_exclusion_set(struct fact_context *context)
+{
+    const Card *card = context->person->card;
+    if (excluded_at(card, context->actor->number) < card->n_excluded)
+        return REFUSE(context, INVALID, "actor", "%s is excluded already", context->actor->card->name);
+    return card->n_excluded < EXCLUSIONS_MAX
+               ? true
+               : REFUSE(context, TOO_MANY, "actor", "the person has %d exclusions, the most", EXCLUSIONS_MAX);
+}
+
+static void apply_exclusion_set(struct fact_context *context)
+{
+    Card card = *context->person->card;
+    card.excluded = arena_alloc(&context->core->scratch, (card.n_excluded + 1) * sizeof *card.excluded);
+    if (card.n_excluded)
+        memcpy(card.excluded, context->person->card->excluded, card.n_excluded * sizeof *card.excluded);
+    card.excluded[card.n_excluded++] = context->actor->number;
+    put_card(context, &card);
+}
+
+static bool check_exclusion_lifted(struct fact_context *context)
+{
+    const Card *card = context->person->card;
+    return excluded_at(card, context->actor->number) < card->n_excluded
+               ? true
+               : REFUSE(context, UNKNOWN_NAME, "actor", "%s is not excluded", context->actor->card->name);
+}
+
+static void apply_exclusion_lifted(struct fact_context *context)
+{
+    Card card = *context->person->card;
+    size_t at = excluded_at(&card, context->actor->number);
+    card.excluded = arena_copy(&context->core->scratch, card.excluded, card.n_excluded * sizeof *card.excluded);
+    card.excluded[at] = card.excluded[--card.n_excluded];
+    put_card(context, &card);
+}
+
+#define KIND(name) CAREHUB__V1__FACT__FACT_##name
+#define REGISTRAR CAREHUB__V1__OPERATOR_ROLE__REGISTRAR
+
+const struct fact_kind person_facts[] = {
+    {KIND(PATIENT_REGISTERED), REGISTRAR, check_patient_registered, apply_patient_registered, false},
+    {KIND(IDENTIFIER_ADDED), REGISTRAR, check_identifier_added, apply_identifier_added, false},
+    {KIND(IDENTIFIER_REMOVED), REGISTRAR, check_identifier_removed, apply_identifier_removed, false},
+    {KIND(DEATH_RECORDED), REGISTRAR, check_nothing, apply_death_recorded, false},
+    {KIND(MEMBER_ADDED), REGISTRAR, check_member_added, apply_member_added, false},
+    {KIND(MEMBER_ENDED), REGISTRAR, check_member_ended, apply_member_ended, true},
+    {KIND(CONSENT_GIVEN), REGISTRAR, check_consent_given, apply_consent_given, false},
+    {KIND(CONSENT_WITHDRAWN), REGISTRAR, check_consent_withdrawn, apply_consent_withdrawn, true},
+    {KIND(EXCLUSION_SET), REGISTRAR, check_exclusion_set, apply_exclusion_set, true},
+    {KIND(EXCLUSION_LIFTED), REGISTRAR, check_exclusion_lifted, apply_exclusion_lifted, false},
+    {KIND(GRANT_GIVEN), REGISTRAR, check_grant_given, apply_grant_given, false},
+    {KIND(GRANT_ENDED), REGISTRAR, check_grant_ended, apply_grant_ended, true},
+};
+const size_t n_person_facts = sizeof person_facts / sizeof *person_facts;

@@ -1,0 +1,53 @@
+/* log.h - the log: every entry has a place in one total order, and once committed it stays.
+ *
+ * An implementation is a struct of functions. The embedded one (log_sqlite.c) puts the entries into the same SQLite
+ * file as the state, so that an entry and its effects are one transaction. A replicated one makes a batch durable
+ * elsewhere first (the quorum), then commits the local transaction; no other part knows which it runs on.
+ *
+ *     begin    opens the local transaction in which entries are admitted and applied
+ *     append   adds an entry at the next place
+ *     commit   returns when the batch is on stable storage. If it cannot be, the process ends: neither confirmed nor
+ *              denied; repeats are recognised by their ids after the restart. */
+#ifndef CAREHUB_LOG_H
+#define CAREHUB_LOG_H
+
+#include <stddef.h>
+#include <stdint.h>
+
+#include "arena.h"
+#include "store.h"
+
+struct log_record {
+    uint64_t place; /* starts at 1, without gaps */
+    int64_t at_ms;  /* never decreasing */
+    const uint8_t *entry; /* a serialised carehub.v1.Entry: what is known without any person's key */
+    size_t entry_size;
+    uint64_t subject; /* whose key seals the payload; 0: the hub's own */
+    const uint8_t *payload; /* the event or fact as submitted; may be empty */
+    size_t payload_size;
+    uint8_t leaf[LEAF_BYTES];
+};
+
+struct log {
+    const struct log_functions *functions;
+};
+
+struct log_functions {
+    void (*begin)(struct log *log);
+    /* Fills in record->leaf. subject_key seals the payload. */
+    void (*append)(struct log *log, struct log_record *record, const uint8_t subject_key[VAULT_KEY_BYTES]);
+    void (*commit)(struct log *log);
+    /* Reads an entry into the arena; its payload stays sealed. */
+    enum store_result (*read)(struct log *log, uint64_t place, struct arena *arena, struct log_record *record);
+    /* Opens the payload of the entry that was read last and checks its leaf. STORE_NONE: it has been erased. */
+    enum store_result (*payload)(struct log *log, const uint8_t subject_key[VAULT_KEY_BYTES], struct arena *arena,
+                                 struct log_record *record);
+    /* The last place and its time; 0 if the log is empty. */
+    uint64_t (*last)(struct log *log, int64_t *at_ms);
+    void (*close)(struct log **log);
+};
+
+/* The embedded log, over the store's own file and connection. */
+struct log *log_sqlite_open(struct store *store);
+
+#endif

@@ -1,0 +1,624 @@
+/* Questions of operators: who may ask what, and the plain answers. Traces and explanations are in files of their own. */
+#include "core_private.h"
+
+#include <stdlib.h>
+
+#include "eventid.h"
+
+enum { LIST_PAGE = 500, ITEMS_PAGE = 1000, EXPORT_PAGE = 1000, EXPORT_PAGE_BYTES = 512 << 10, TAIL_LINES_MAX = 4096 };
+
+#define NEW(core, type, name)                                                                                          \
+    Carehub__V1__##type *name = arena_alloc(&(core)->batch, sizeof *name);                                             \
+    protobuf_c_message_init(&type##_DESCRIPTOR, name)
+
+#define StatusAnswer_DESCRIPTOR carehub__v1__status_answer__descriptor
+#define TailAnswer_DESCRIPTOR carehub__v1__tail_answer__descriptor
+#define TraceLine_DESCRIPTOR carehub__v1__trace_line__descriptor
+#define ListAnswer_DESCRIPTOR carehub__v1__list_answer__descriptor
+#define ListedActor_DESCRIPTOR carehub__v1__listed_actor__descriptor
+#define ListedClient_DESCRIPTOR carehub__v1__listed_client__descriptor
+#define ListedInbox_DESCRIPTOR carehub__v1__listed_inbox__descriptor
+#define ListedMember_DESCRIPTOR carehub__v1__listed_member__descriptor
+#define LanePosition_DESCRIPTOR carehub__v1__lane_position__descriptor
+#define PatientAnswer_DESCRIPTOR carehub__v1__patient_answer__descriptor
+#define InboxItemsAnswer_DESCRIPTOR carehub__v1__inbox_items_answer__descriptor
+#define ExportAnswer_DESCRIPTOR carehub__v1__export_answer__descriptor
+#define OpenAnswer_DESCRIPTOR carehub__v1__open_answer__descriptor
+
+/* Answers point into the state, which the rest of the batch may change before they are sent: a copy is sent. */
+void answer_send(struct core *core, struct session *session, uint64_t ref, Carehub__V1__Answer *answer)
+{
+    answer->ref = ref;
+    size_t size = carehub__v1__answer__get_packed_size(answer);
+    uint8_t *packed = arena_alloc(&core->batch, size);
+    carehub__v1__answer__pack(answer, packed);
+    Carehub__V1__ToClient *message = arena_alloc(&core->batch, sizeof *message);
+    carehub__v1__to_client__init(message);
+    message->message_case = CAREHUB__V1__TO_CLIENT__MESSAGE_ANSWER;
+    message->answer = carehub__v1__answer__unpack(&core->batch.protobuf, size, packed);
+    send_later(core, session->id, message);
+}
+
+/* ---- Status ----------------------------------------------------------------------------------------------------------- */
+
+static void status_query(struct core *core, const Carehub__V1__Query *query, Carehub__V1__Answer *answer)
+{
+    (void)query;
+    const struct registry *registry = &core->registry;
+    NEW(core, StatusAnswer, status);
+    status->hub = core->hub_name;
+    status->version = (char *)CAREHUB_VERSION;
+    status->now_ms = core->now_ms;
+    status->started_ms = core->started_ms;
+    status->last_place = core->last_place;
+    status->events = core->counters.events;
+    status->not_kept = core->counters.not_kept;
+    status->repeats = core->counters.repeats;
+    status->rejects = core->counters.rejects;
+    status->facts = core->counters.facts;
+    status->deliveries = core->counters.deliveries;
+    status->acks = core->counters.acks;
+    status->commits = core->counters.commits;
+    status->sessions = (uint32_t)core->sessions.count;
+    status->attachments = (uint32_t)core->n_attachments;
+    status->actors = registry->n_actors;
+    status->clients = registry->n_clients;
+    status->patients = core->persons.last_number;
+    status->held = core->n_held;
+    for (size_t i = 0; i < registry->n_inboxes; i++) {
+        status->inboxes += !registry->inboxes[i]->card->closed;
+        status->dead += registry->inboxes[i]->n_dead;
+        status->undelivered += inbox_undelivered(registry->inboxes[i]);
+    }
+    status->database_bytes = store_size_bytes(core->store);
+    status->wal_bytes = store_wal_bytes(core->store);
+    status->policy_name = (char *)policy_name(registry->policy);
+    status->policy_place = registry->policy_place;
+    status->clock_suspect = core->clock_suspect;
+    answer->answer_case = CAREHUB__V1__ANSWER__ANSWER_STATUS;
+    answer->status = status;
+}
+
+/* ---- Tail --------------------------------------------------------------------------------------------------------------- */
+
+static void tail_query(struct core *core, struct session *session, const Carehub__V1__Query *query,
+                       Carehub__V1__Answer *answer)
+{
+    bool start = !query->tail->stop;
+    if (start != session->tailing)
+        core->n_tails = start ? core->n_tails + 1 : core->n_tails - 1;
+    session->tailing = start;
+    session->tail_ref = query->ref;
+    NEW(core, TailAnswer, tail);
+    answer->more = start;
+    answer->answer_case = CAREHUB__V1__ANSWER__ANSWER_TAIL;
+    answer->tail = tail;
+}
+
+void tail_decision(struct core *core, const Entry *entry, const Decision *decision)
+{
+    if (core->n_tail_lines >= TAIL_LINES_MAX)
+        return;
+    const struct actor *actor = registry_actor(&core->registry, decision->actor);
+    Carehub__V1__TraceLine *line =
+        trace_line(core, entry, CAREHUB__V1__TRACE_LINE__STEP__DECIDED, entry->at_ms);
+    line->actor = arena_strdup(&core->batch, actor ? actor->card->name : "?");
+    line->role = arena_strdup(&core->batch, decision->role);
+    line->outcome = decision->outcome;
+    line->reason = decision->reason;
+    line->level = decision->level;
+    line->notice = decision->notice;
+    if (decision->n_slots > 0) {
+        line->inbox = arena_strdup(&core->batch, registry_inbox(&core->registry, decision->slots[0]->inbox)->card->name);
+        line->lane = decision->slots[0]->lane;
+        line->number = decision->slots[0]->number;
+    }
+    GROW(core->tail_lines, core->n_tail_lines, core->tail_lines_capacity);
+    core->tail_lines[core->n_tail_lines++] = line;
+}
+
+void tail_flush(struct core *core)
+{
+    uint64_t id;
+    void *value;
+    for (size_t at = 0; core->n_tail_lines > 0 && u64map_next(&core->sessions, &at, &id, &value);) {
+        struct session *session = value;
+        if (!session->tailing)
+            continue;
+        if (core->output.room(core->output.ctx) < OUTBOUND_MAX_BYTES / 2) { /* deliveries go first */
+            session->tail_missed += core->n_tail_lines;
+            continue;
+        }
+        Carehub__V1__TailAnswer tail = CAREHUB__V1__TAIL_ANSWER__INIT;
+        Carehub__V1__Answer answer = CAREHUB__V1__ANSWER__INIT;
+        Carehub__V1__ToClient message = CAREHUB__V1__TO_CLIENT__INIT;
+        tail.n_lines = core->n_tail_lines;
+        tail.lines = core->tail_lines;
+        tail.missed = session->tail_missed;
+        answer.ref = session->tail_ref;
+        answer.more = true;
+        answer.answer_case = CAREHUB__V1__ANSWER__ANSWER_TAIL;
+        answer.tail = &tail;
+        message.message_case = CAREHUB__V1__TO_CLIENT__MESSAGE_ANSWER;
+        message.answer = &answer;
+        core->output.send(core->output.ctx, session->id, &message);
+        session->tail_missed = 0;
+    }
+    core->n_tail_lines = 0;
+}
+
+/* ---- Lists -------------------------------------------------------------------------------------------------------------- */
+
+static char **strings(struct arena *arena, size_t n)
+{
+    return arena_alloc(arena, n * sizeof(char *) + 1);
+}
+
+static void list_actors(struct core *core, const Carehub__V1__ListQuery *query, Carehub__V1__ListAnswer *list)
+{
+    const struct registry *registry = &core->registry;
+    list->actors = arena_alloc(&core->batch, LIST_PAGE * sizeof *list->actors);
+    for (size_t i = query->after; i < registry->n_actors && list->n_actors < LIST_PAGE; i++) {
+        const struct actor *actor = registry->actors[i];
+        if (query->name[0] && strcmp(query->name, actor->card->name) != 0)
+            continue;
+        NEW(core, ListedActor, listed);
+        listed->number = actor->number;
+        Carehub__V1__ActorCard *card = arena_copy(&core->batch, actor->card, sizeof *card);
+        if (card->kind == CAREHUB__V1__ACTOR_KIND__PERSON || card->kind == CAREHUB__V1__ACTOR_KIND__INFORMAL_CARER)
+            card->n_identifiers = 0;
+        listed->actor = card;
+        listed->inboxes = strings(&core->batch, actor->n_inboxes);
+        for (size_t b = 0; b < actor->n_inboxes; b++)
+            listed->inboxes[listed->n_inboxes++] = registry_inbox(registry, actor->inboxes[b].inbox)->card->name;
+        list->actors[list->n_actors++] = listed;
+        list->next = actor->number;
+    }
+    if (list->next >= registry->n_actors || query->name[0])
+        list->next = 0;
+}
+
+static char **type_names(struct arena *arena, size_t n, const uint32_t *types)
+{
+    char **names = strings(arena, n);
+    for (size_t i = 0; i < n; i++)
+        names[i] = (char *)(types[i] ? event_type_name((Carehub__V1__EventType)types[i]) : "*");
+    return names;
+}
+
+static bool client_connected(const struct core *core, uint32_t number)
+{
+    uint64_t id;
+    void *session;
+    for (size_t at = 0; u64map_next(&core->sessions, &at, &id, &session);)
+        if (((struct session *)session)->client == number)
+            return true;
+    return false;
+}
+
+static void list_clients(struct core *core, const Carehub__V1__ListQuery *query, Carehub__V1__ListAnswer *list)
+{
+    const struct registry *registry = &core->registry;
+    list->clients = arena_alloc(&core->batch, LIST_PAGE * sizeof *list->clients);
+    for (size_t i = query->after; i < registry->n_clients && list->n_clients < LIST_PAGE; i++) {
+        const struct client *client = registry->clients[i];
+        const Carehub__V1__ClientCard *card = client->card;
+        if (query->name[0] && strcmp(query->name, card->name) != 0)
+            continue;
+        NEW(core, ListedClient, listed);
+        listed->number = client->number;
+        listed->name = card->name;
+        listed->n_actors = card->n_actors;
+        listed->actors = strings(&core->batch, card->n_actors);
+        for (size_t a = 0; a < card->n_actors; a++)
+            listed->actors[a] = registry_actor(registry, card->actors[a])->card->name;
+        listed->n_publishes = card->n_publishes;
+        listed->publishes = type_names(&core->batch, card->n_publishes, card->publishes);
+        listed->n_roles = card->n_roles;
+        listed->roles = card->roles;
+        listed->standing = card->standing;
+        listed->n_keys = card->n_keys;
+        listed->keys = card->keys;
+        for (size_t o = 0; o < card->n_offers; o++)
+            listed->offers += card->offers[o]->expires_ms > core->now_ms;
+        listed->connected = client_connected(core, client->number);
+        listed->told_not_kept = card->told_not_kept;
+        listed->n_facts = card->n_facts;
+        listed->facts = card->facts;
+        list->clients[list->n_clients++] = listed;
+        list->next = client->number;
+    }
+    if (list->next >= registry->n_clients || query->name[0])
+        list->next = 0;
+}
+
+static bool count_held_of(void *ctx, uint32_t actor, const struct card *card)
+{
+    struct {
+        uint32_t actor;
+        uint64_t n;
+    } *count = ctx;
+    (void)card;
+    count->n += count->actor == actor;
+    return true;
+}
+
+static void list_inboxes(struct core *core, const Carehub__V1__ListQuery *query, Carehub__V1__ListAnswer *list)
+{
+    const struct registry *registry = &core->registry;
+    list->inboxes = arena_alloc(&core->batch, LIST_PAGE * sizeof *list->inboxes);
+    for (size_t i = query->after; i < registry->n_inboxes && list->n_inboxes < LIST_PAGE; i++) {
+        const struct inbox *inbox = registry->inboxes[i];
+        if (query->name[0] && strcmp(query->name, inbox->card->name) != 0)
+            continue;
+        NEW(core, ListedInbox, listed);
+        listed->number = inbox->number;
+        listed->name = inbox->card->name;
+        listed->actor = registry_actor(registry, inbox->card->actor)->card->name;
+        listed->n_types = inbox->card->n_types;
+        listed->types = type_names(&core->batch, inbox->card->n_types, inbox->card->types);
+        listed->closed = inbox->card->closed;
+        listed->undelivered = inbox_undelivered(inbox);
+        listed->in_flight = inbox_in_flight(inbox);
+        listed->retrying = inbox->n_retry;
+        listed->dead = inbox->n_dead;
+        listed->epoch = inbox->card->epoch;
+        listed->max_undelivered = inbox->card->max_undelivered ? inbox->card->max_undelivered : INBOX_MAX_UNDELIVERED;
+        listed->time_to_live_ms =
+            inbox->card->time_to_live_ms ? inbox->card->time_to_live_ms : (uint64_t)DELIVERY_TIME_TO_LIVE_MS;
+        const struct session *session = u64map_get(&core->sessions, inbox->session);
+        const struct client *client = session ? registry_client(registry, session->client) : NULL;
+        listed->attached_client = client ? client->card->name : (char *)"";
+        listed->lanes = arena_alloc(&core->batch, LANES * sizeof *listed->lanes);
+        for (int lane = 0; lane < LANES; lane++) {
+            NEW(core, LanePosition, position);
+            position->lane = (Carehub__V1__Lane)lane;
+            position->settled = inbox->lanes[lane].settled;
+            position->next = inbox->lanes[lane].next;
+            listed->lanes[listed->n_lanes++] = position;
+        }
+        struct {
+            uint32_t actor;
+            uint64_t n;
+        } held = {inbox->card->actor, 0};
+        if (core->n_held > 0)
+            store_held_each(core->store, &core->scratch, count_held_of, &held);
+        listed->held = held.n;
+        list->inboxes[list->n_inboxes++] = listed;
+        list->next = inbox->number;
+    }
+    if (list->next >= registry->n_inboxes || query->name[0])
+        list->next = 0;
+}
+
+static void list_query(struct core *core, const Carehub__V1__Query *query, Carehub__V1__Answer *answer)
+{
+    NEW(core, ListAnswer, list);
+    if (query->list->kind == CAREHUB__V1__LIST_KIND__LIST_ACTORS)
+        list_actors(core, query->list, list);
+    else if (query->list->kind == CAREHUB__V1__LIST_KIND__LIST_CLIENTS)
+        list_clients(core, query->list, list);
+    else if (query->list->kind == CAREHUB__V1__LIST_KIND__LIST_INBOXES)
+        list_inboxes(core, query->list, list);
+    else
+        refuse(core, &answer->error, ERROR_CODE(INVALID), "kind", "actors, clients or inboxes");
+    if (query->list->name[0] && !answer->error && list->n_actors + list->n_clients + list->n_inboxes == 0)
+        refuse(core, &answer->error, ERROR_CODE(UNKNOWN_NAME), "name", "there is none of the name “%.*s”", NAME_MAX_BYTES,
+               query->list->name);
+    answer->answer_case = CAREHUB__V1__ANSWER__ANSWER_LIST;
+    answer->list = list;
+}
+
+/* ---- A person --------------------------------------------------------------------------------------------------------------- */
+
+static Carehub__V1__ListedMember **list_members(struct core *core, size_t n, Carehub__V1__PatientCard__Member **members)
+{
+    Carehub__V1__ListedMember **list = arena_alloc(&core->batch, n * sizeof *list + 1);
+    for (size_t i = 0; i < n; i++) {
+        const struct actor *actor = registry_actor(&core->registry, members[i]->actor);
+        NEW(core, ListedMember, listed);
+        listed->actor = actor->card->name;
+        listed->display = actor->card->display;
+        listed->member = members[i];
+        list[i] = listed;
+    }
+    return list;
+}
+
+/* Who asks about a person leaves an entry. */
+static void log_reading(struct core *core, const struct session *session, const char *question, uint64_t patient,
+                        uint64_t event_place)
+{
+    Carehub__V1__ReadingEntry what = CAREHUB__V1__READING_ENTRY__INIT;
+    Entry entry = CAREHUB__V1__ENTRY__INIT;
+    batch_open(core);
+    what.question = (char *)question;
+    what.event_place = event_place;
+    entry.client = session->client;
+    entry.patient = patient;
+    entry.what_case = CAREHUB__V1__ENTRY__WHAT_READING;
+    entry.reading = &what;
+    batch_append(core, &entry, person_get(core, patient), NULL, 0);
+}
+
+static void patient_query(struct core *core, struct session *session, const Carehub__V1__Query *query,
+                          Carehub__V1__Answer *answer)
+{
+    const Carehub__V1__PatientRef *ref = query->patient->patient;
+    const struct client *client = registry_client(&core->registry, session->client);
+    if (ref && ref->identifier && !client_has_role(client, CAREHUB__V1__OPERATOR_ROLE__REGISTRAR) &&
+        !client_has_role(client, CAREHUB__V1__OPERATOR_ROLE__AUDITOR)) {
+        refuse(core, &answer->error, ERROR_CODE(NOT_ALLOWED), "patient",
+               "asking by identifier needs the role registrar or auditor; ask by pseudonym (P42)");
+        return;
+    }
+    uint64_t number = ref ? patient_resolve(core, ref) : 0;
+    struct card row;
+    uint64_t at = query->patient->at_place ? query->patient->at_place : PLACE_LATEST;
+    enum store_result found = number ? store_card_get(core->store, CARD_PATIENT, number, at, &core->batch, &row) : STORE_NONE;
+    Carehub__V1__PatientCard *card =
+        found == STORE_OK ? carehub__v1__patient_card__unpack(&core->batch.protobuf, row.size, row.body) : NULL;
+    log_reading(core, session, "patient", number, 0);
+    if (!card) {
+        refuse(core, &answer->error, found == STORE_DAMAGED ? ERROR_CODE(INTERNAL) : ERROR_CODE(UNKNOWN_NAME), "patient",
+               found == STORE_DAMAGED ? "this person's card is damaged; see the hub's log"
+                                      : "the hub does not know this person (at that place)");
+        return;
+    }
+    NEW(core, PatientAnswer, patient);
+    patient->number = number;
+    patient->from_place = row.from_place;
+    patient->deceased = card->deceased;
+    patient->n_members = card->n_members;
+    patient->members = list_members(core, card->n_members, card->members);
+    patient->n_grants = card->n_grants;
+    patient->grants = list_members(core, card->n_grants, card->grants);
+    patient->n_consents = card->n_consents;
+    patient->consents = card->consents;
+    patient->n_excluded = card->n_excluded;
+    patient->excluded = strings(&core->batch, card->n_excluded);
+    for (size_t i = 0; i < card->n_excluded; i++)
+        patient->excluded[i] = registry_actor(&core->registry, card->excluded[i])->card->name;
+    answer->answer_case = CAREHUB__V1__ANSWER__ANSWER_PATIENT;
+    answer->patient = patient;
+}
+
+/* ---- What is in an inbox ---------------------------------------------------------------------------------------------------- */
+
+struct items {
+    struct core *core;
+    Carehub__V1__InboxItemsAnswer *answer;
+    size_t max;
+    uint32_t actor; /* 0: of all */
+};
+
+static Carehub__V1__TraceLine *item_line(struct items *items, uint64_t place, Carehub__V1__TraceLine__Step step)
+{
+    if (items->answer->n_lines >= items->max) {
+        items->answer->more = true;
+        return NULL;
+    }
+    Entry *entry = entry_read(items->core, place, &items->core->batch);
+    if (!entry || entry->what_case != CAREHUB__V1__ENTRY__WHAT_EVENT)
+        return NULL;
+    Carehub__V1__TraceLine *line = trace_line(items->core, entry, step, entry->at_ms);
+    items->answer->lines[items->answer->n_lines++] = line;
+    return line;
+}
+
+static bool held_line(void *ctx, uint32_t actor, const struct card *row)
+{
+    struct items *items = ctx;
+    if (items->actor && items->actor != actor)
+        return true;
+    Carehub__V1__HeldCard *card = carehub__v1__held_card__unpack(&items->core->batch.protobuf, row->size, row->body);
+    Carehub__V1__TraceLine *line = item_line(items, row->number, CAREHUB__V1__TRACE_LINE__STEP__HELD_BACK);
+    if (line && card) {
+        line->actor = registry_actor(&items->core->registry, actor)->card->name;
+        line->role = card->role;
+        line->reason = card->reason;
+        line->outcome = OUTCOME(HOLD);
+        line->deadline_ms = card->deadline_ms;
+    }
+    return line != NULL;
+}
+
+static void queued_lines(struct items *items, struct inbox *inbox)
+{
+    struct core *core = items->core;
+    bool full;
+    for (int which = LANES; which-- > 0;) {
+        const struct lane *lane = &inbox->lanes[which];
+        for (uint64_t number = lane->settled + 1; number < lane->next; number++) {
+            const struct exception *exception = inbox_exception(inbox, which, number);
+            if (exception)
+                continue;
+            const struct item *item = inbox_item(inbox, core->store, which, number, &full);
+            Carehub__V1__TraceLine *line =
+                item ? item_line(items, item->place,
+                                 number <= lane->sent ? CAREHUB__V1__TRACE_LINE__STEP__SENT
+                                                      : CAREHUB__V1__TRACE_LINE__STEP__QUEUED)
+                     : NULL;
+            if (!line) {
+                items->answer->more |= full;
+                break;
+            }
+            line->inbox = inbox->card->name;
+            line->lane = (Carehub__V1__Lane)which;
+            line->number = number;
+            line->level = (Carehub__V1__Level)item->level;
+            line->notice = item->notice;
+        }
+    }
+}
+
+static void exception_lines(struct items *items, const struct inbox *inbox, Carehub__V1__ExceptionCard__State state,
+                            Carehub__V1__TraceLine__Step step)
+{
+    for (size_t i = 0; i < inbox->n_exceptions; i++) {
+        const struct exception *exception = &inbox->exceptions[i];
+        if (exception->state != state)
+            continue;
+        Carehub__V1__TraceLine *line = item_line(items, exception->item.place, step);
+        if (!line)
+            continue;
+        line->inbox = inbox->card->name;
+        line->lane = (Carehub__V1__Lane)exception->lane;
+        line->number = exception->number;
+        line->level = (Carehub__V1__Level)exception->item.level;
+        line->reason = exception->reason;
+        line->attempts = exception->attempts;
+        line->code = arena_strdup(&items->core->batch, exception->code);
+        line->deadline_ms = exception->retry_at_ms;
+    }
+}
+
+static void inbox_items_query(struct core *core, const Carehub__V1__Query *query, Carehub__V1__Answer *answer)
+{
+    const Carehub__V1__InboxItemsQuery *asked = query->inbox_items;
+    struct inbox *inbox = registry_inbox_named(&core->registry, asked->inbox);
+    bool held = asked->which == CAREHUB__V1__INBOX_ITEMS_QUERY__WHICH__HELD_ITEMS;
+    if (!inbox && !(held && asked->inbox[0] == '\0')) {
+        refuse(core, &answer->error, ERROR_CODE(UNKNOWN_NAME), "inbox", "there is no inbox “%.*s”", NAME_MAX_BYTES, asked->inbox);
+        return;
+    }
+    NEW(core, InboxItemsAnswer, list);
+    struct items items = {.core = core,
+                          .answer = list,
+                          .max = asked->max && asked->max < ITEMS_PAGE ? asked->max : ITEMS_PAGE,
+                          .actor = inbox ? inbox->card->actor : 0};
+    list->lines = arena_alloc(&core->batch, items.max * sizeof *list->lines);
+    if (held) {
+        store_held_each(core->store, &core->scratch, held_line, &items);
+    } else if (asked->which == CAREHUB__V1__INBOX_ITEMS_QUERY__WHICH__DEAD_ITEMS) {
+        exception_lines(&items, inbox, CAREHUB__V1__EXCEPTION_CARD__STATE__DEAD, CAREHUB__V1__TRACE_LINE__STEP__END);
+    } else {
+        exception_lines(&items, inbox, CAREHUB__V1__EXCEPTION_CARD__STATE__RETRY,
+                        CAREHUB__V1__TRACE_LINE__STEP__WAITING_RETRY);
+        queued_lines(&items, inbox);
+    }
+    answer->answer_case = CAREHUB__V1__ANSWER__ANSWER_INBOX_ITEMS;
+    answer->inbox_items = list;
+}
+
+/* ---- The log itself --------------------------------------------------------------------------------------------------------- */
+
+static void export_query(struct core *core, const Carehub__V1__Query *query, Carehub__V1__Answer *answer)
+{
+    size_t max = query->export->max && query->export->max < EXPORT_PAGE ? query->export->max : EXPORT_PAGE, bytes = 0;
+    uint64_t place = query->export->from_place ? query->export->from_place : 1;
+    NEW(core, ExportAnswer, export);
+    export->entries = arena_alloc(&core->batch, max * sizeof *export->entries);
+    export->leaves = arena_alloc(&core->batch, max * sizeof *export->leaves);
+    for (; place <= core->last_place && export->n_entries < max && bytes < EXPORT_PAGE_BYTES; place++) {
+        struct log_record record;
+        Entry *entry = core->log->functions->read(core->log, place, &core->batch, &record) == STORE_OK
+                           ? carehub__v1__entry__unpack(&core->batch.protobuf, record.entry_size, record.entry)
+                           : NULL;
+        if (!entry) {
+            refuse(core, &answer->error, ERROR_CODE(INTERNAL), "fromPlace", "entry %llu is missing, damaged or altered",
+                   (unsigned long long)place);
+            return;
+        }
+        export->entries[export->n_entries++] = entry;
+        export->leaves[export->n_leaves++] =
+            (ProtobufCBinaryData){LEAF_BYTES, arena_copy(&core->batch, record.leaf, LEAF_BYTES)};
+        bytes += record.entry_size + LEAF_BYTES;
+    }
+    export->next_place = place <= core->last_place ? place : 0;
+    answer->answer_case = CAREHUB__V1__ANSWER__ANSWER_EXPORT;
+    answer->export = export;
+}
+
+uint64_t event_place_of(struct core *core, const ProtobufCBinaryData *id, uint64_t place)
+{
+    if (id->len == EVENTID_BYTES)
+        return store_id_find(core->store, id->data);
+    return place <= core->last_place ? place : 0;
+}
+
+static void open_query(struct core *core, struct session *session, const Carehub__V1__Query *query,
+                       Carehub__V1__Answer *answer)
+{
+    uint64_t place = event_place_of(core, &query->open->event_id, 0);
+    if (query->open->purpose[0] == '\0' || strlen(query->open->purpose) > TEXT_MAX_BYTES) {
+        refuse(core, &answer->error, ERROR_CODE(INVALID), "purpose", "opening an event needs a purpose: it is recorded");
+        return;
+    }
+    const uint8_t *bytes;
+    size_t size;
+    Entry *entry = place ? entry_read_payload(core, place, &core->batch, &bytes, &size) : NULL;
+    if (!entry || entry->what_case != CAREHUB__V1__ENTRY__WHAT_EVENT) {
+        refuse(core, &answer->error, ERROR_CODE(UNKNOWN_NAME), "eventId", "there is no such event, or its content is gone");
+        return;
+    }
+    log_reading(core, session, query->open->purpose, entry->patient, place);
+    NEW(core, OpenAnswer, open);
+    open->event = (ProtobufCBinaryData){size, (uint8_t *)bytes};
+    answer->answer_case = CAREHUB__V1__ANSWER__ANSWER_OPEN;
+    answer->open = open;
+}
+
+/* ---- Who may ask what -------------------------------------------------------------------------------------------------------- */
+
+static bool may_ask(const struct client *client, Carehub__V1__Query__QueryCase what)
+{
+    bool auditor = client_has_role(client, CAREHUB__V1__OPERATOR_ROLE__AUDITOR);
+    if (what == CAREHUB__V1__QUERY__QUERY_OPEN)
+        return auditor;
+    if (auditor || client_has_role(client, CAREHUB__V1__OPERATOR_ROLE__VIEWER))
+        return true;
+    bool registrar = client_has_role(client, CAREHUB__V1__OPERATOR_ROLE__REGISTRAR);
+    bool operator = client_has_role(client, CAREHUB__V1__OPERATOR_ROLE__OPERATOR);
+    if (what == CAREHUB__V1__QUERY__QUERY_LIST || what == CAREHUB__V1__QUERY__QUERY_STATUS)
+        return registrar || operator;
+    if (what == CAREHUB__V1__QUERY__QUERY_PATIENT)
+        return registrar;
+    return operator && what == CAREHUB__V1__QUERY__QUERY_INBOX_ITEMS;
+}
+
+void query(struct core *core, struct session *session, const Carehub__V1__Query *query)
+{
+    Carehub__V1__Answer *answer = arena_alloc(&core->batch, sizeof *answer);
+    carehub__v1__answer__init(answer);
+    const struct client *client = registry_client(&core->registry, session->client);
+    if (!may_ask(client, query->query_case)) {
+        refuse(core, &answer->error, ERROR_CODE(NOT_ALLOWED), "query",
+               "client %s has not the operator role that this question needs; ask the registrar", client->card->name);
+        answer_send(core, session, query->ref, answer);
+        return;
+    }
+    switch (query->query_case) {
+    case CAREHUB__V1__QUERY__QUERY_STATUS:
+        status_query(core, query, answer);
+        break;
+    case CAREHUB__V1__QUERY__QUERY_TAIL:
+        tail_query(core, session, query, answer);
+        break;
+    case CAREHUB__V1__QUERY__QUERY_TRACE:
+        trace_query(core, query->trace, answer);
+        break;
+    case CAREHUB__V1__QUERY__QUERY_EXPLAIN:
+        explain_query(core, query->explain, answer);
+        break;
+    case CAREHUB__V1__QUERY__QUERY_LIST:
+        list_query(core, query, answer);
+        break;
+    case CAREHUB__V1__QUERY__QUERY_PATIENT:
+        patient_query(core, session, query, answer);
+        break;
+    case CAREHUB__V1__QUERY__QUERY_INBOX_ITEMS:
+        inbox_items_query(core, query, answer);
+        break;
+    case CAREHUB__V1__QUERY__QUERY_EXPORT:
+        export_query(core, query, answer);
+        break;
+    case CAREHUB__V1__QUERY__QUERY_OPEN:
+        open_query(core, session, query, answer);
+        break;
+    case CAREHUB__V1__QUERY__QUERY__NOT_SET:
+    default:
+        refuse(core, &answer->error, ERROR_CODE(INVALID), "query", "this hub does not know the question");
+    }
+    answer_send(core, session, query->ref, answer);
+}

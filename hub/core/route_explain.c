@@ -1,0 +1,256 @@
+/* route_explain.c - says what the rules found. It runs the very rules that decide, and only watches. */
+#include "route_rules.h"
+
+#include <assert.h>
+#include <inttypes.h>
+#include <stdio.h>
+#include <string.h>
+#include <time.h>
+
+#define SAY(...) snprintf(text, FINDING_BYTES, __VA_ARGS__)
+
+static const char *level_name(int level)
+{
+    static const char *const names[] = {"none", "administrative", "care", "clinical"};
+    return level >= 0 && level < (int)(sizeof names / sizeof *names) ? names[level] : "unknown";
+}
+
+enum { DATE_BYTES = 40 };
+
+/* "2026-03-01 09:30 UTC"; `open` if it is 0. */
+static const char *date(int64_t ms, const char *open, char text[DATE_BYTES])
+{
+    time_t seconds = (time_t)(ms / 1000);
+    struct tm tm;
+    if (ms == 0)
+        return open;
+    if (!gmtime_r(&seconds, &tm) || strftime(text, DATE_BYTES, "%Y-%m-%d %H:%M UTC", &tm) == 0)
+        snprintf(text, DATE_BYTES, "%" PRId64 " ms", ms);
+    return text;
+}
+
+static const char *type_name(const struct look *look)
+{
+    const char *name = event_type_name(look->question->in->type);
+    return name ? name : "this type";
+}
+
+/* ---- The actor ---- */
+
+void find_known(const struct look *look, Carehub__V1__Reason denial, char text[FINDING_BYTES])
+{
+    if (denial)
+        SAY("no actor has number %" PRIu32, look->number);
+    else
+        SAY("%s is registered", look->actor.name);
+}
+
+void find_received(const struct look *look, Carehub__V1__Reason denial, char text[FINDING_BYTES])
+{
+    if (denial)
+        SAY("%s never received the event that is taken back", look->actor.name);
+    else if (look->received)
+        SAY("%s received the original", look->actor.name);
+    else
+        SAY("takes nothing back");
+}
+
+void find_standing(const struct look *look, Carehub__V1__Reason denial, char text[FINDING_BYTES])
+{
+    const ProtobufCEnumValue *standing =
+        protobuf_c_enum_descriptor_get_value(&carehub__v1__standing__descriptor, (int)look->actor.standing);
+    (void)denial;
+    SAY("standing of %s: %s", look->actor.name, standing ? standing->name : "not a known one");
+}
+
+void find_excluded(const struct look *look, Carehub__V1__Reason denial, char text[FINDING_BYTES])
+{
+    SAY(denial ? "the person has excluded %s" : "the person has not excluded %s", look->actor.name);
+}
+
+/* ---- One relation ---- */
+
+static const char *grant_name(const struct look *look)
+{
+    const ProtobufCEnumValue *kind = protobuf_c_enum_descriptor_get_value(
+        &carehub__v1__grant_kind__descriptor, (int)look->relation->grant);
+    return kind ? kind->name : "unknown";
+}
+
+void find_relation(const struct look *look, Carehub__V1__Reason denial, char text[FINDING_BYTES])
+{
+    if (!look->relation) {
+        SAY("%s is not in the care team and has no grant", look->actor.name);
+        return;
+    }
+    char from[DATE_BYTES], until[DATE_BYTES];
+    const char *what = look->grant ? "grant" : "membership";
+    const char *kind = look->grant ? grant_name(look) : "";
+    if (denial == REASON(DECISION_FAILED))
+        SAY("%s %s of place %" PRIu64
+            " does not count: it has no end, is of no known kind, or belongs to the "
+            "person's coordinator",
+            kind, what, look->relation->since);
+    else
+        SAY("%s%s%s of place %" PRIu64 ", from %s, until %s", kind, *kind ? " " : "", what,
+            look->relation->since, date(look->relation->from_ms, "then", from),
+            date(look->relation->until_ms, "further notice", until));
+}
+
+void find_addressed(const struct look *look, Carehub__V1__Reason denial, char text[FINDING_BYTES])
+{
+    size_t n = look->question->in->n_addressees;
+    if (n == 0)
+        SAY("addressed to nobody in particular");
+    else
+        SAY("%s among its %zu addressees", denial ? "neither actor nor role is" : "actor or role is", n);
+}
+
+void find_role(const struct look *look, Carehub__V1__Reason denial, char text[FINDING_BYTES])
+{
+    SAY("policy '%s' %s the role '%s'", policy_name(look->question->in->policy),
+        denial ? "does not know" : "knows", look->relation->role);
+}
+
+void find_cell(const struct look *look, Carehub__V1__Reason denial, char text[FINDING_BYTES])
+{
+    const Carehub__V1__PatientCard__Member *relation = look->relation;
+    bool insurance = look->grant && relation->grant == CAREHUB__V1__GRANT_KIND__INSURANCE;
+    (void)denial;
+    int n = SAY("cell %s/%s: %s%s%s%s", type_name(look), relation->role, level_name(look->cell->level),
+                look->cell->by_relation ? ", by relation" : "", look->cell->restricted ? ", restricted" : "",
+                look->cell->personal ? ", personal" : "");
+    if (n > 0 && n < FINDING_BYTES && look->level < look->cell->level)
+        snprintf(text + n, (size_t)(FINDING_BYTES - n), "; the %s lowers it to %s",
+                 insurance     ? "insurer's grant"
+                 : look->grant ? "grant"
+                               : "membership",
+                 level_name((int)look->level));
+}
+
+void find_restricted(const struct look *look, Carehub__V1__Reason denial, char text[FINDING_BYTES])
+{
+    if (!is_confidential(look->question->in))
+        SAY("the event is not confidential");
+    else
+        SAY("the event is confidential, and the cell %s 'restricted'", denial ? "does not say" : "says");
+}
+
+void find_consent(const struct look *look, Carehub__V1__Reason denial, char text[FINDING_BYTES])
+{
+    const Carehub__V1__PatientCard__Consent *consent = look->question->consent;
+    if (look->by_relation)
+        SAY("%s; the care relation is enough for this cell",
+            consent ? "consent covers less than the cell" : "no consent in force");
+    else if (!consent)
+        SAY("no consent for continuity of care in force");
+    else if (denial)
+        SAY("consent of place %" PRIu64 " covers nothing that is known", consent->since);
+    else
+        SAY("consent of place %" PRIu64 "; view at level %s", consent->since, level_name((int)look->level));
+}
+
+void find_deceased(const struct look *look, Carehub__V1__Reason denial, char text[FINDING_BYTES])
+{
+    if (!look->question->card->deceased)
+        SAY("no death is recorded");
+    else
+        SAY("the person has died; %s %s sent after death", type_name(look), denial ? "is not" : "is still");
+}
+
+void find_own(const struct look *look, Carehub__V1__Reason denial, char text[FINDING_BYTES])
+{
+    SAY(denial ? "%s published it" : "%s did not publish it", look->actor.name);
+}
+
+void find_inbox(const struct look *look, Carehub__V1__Reason denial, char text[FINDING_BYTES])
+{
+    const char *same = look->received ? " that had the original" : "";
+    if (!denial)
+        SAY("%d open inbox%s%s take%s %s", look->n_inboxes, look->n_inboxes == 1 ? "" : "es", same,
+            look->n_inboxes == 1 ? "s" : "", type_name(look));
+    else if (denial == REASON(INBOX_FULL))
+        SAY("every open inbox%s that takes %s is full", same, type_name(look));
+    else
+        SAY("none of %zu open inboxes%s takes %s", look->actor.n_inboxes, same, type_name(look));
+}
+
+/* ---- Recording ---- */
+
+struct record {
+    struct route_rule *rules;
+    size_t n;
+    size_t max;
+};
+
+static struct route_rule *row(struct record *record, const char *role, Carehub__V1__Reason code, bool passed)
+{
+    assert(record->n < record->max);
+    struct route_rule *rule = &record->rules[record->n++];
+    rule->code = code;
+    rule->passed = passed;
+    rule->decided = false;
+    snprintf(rule->role, sizeof rule->role, "%s", role ? role : "");
+    rule->finding[0] = '\0';
+    return rule;
+}
+
+static void seen(void *ctx, const struct look *look, const struct rule *rule, Carehub__V1__Reason denial)
+{
+    struct route_rule *to = row(ctx, look->relation ? look->relation->role : NULL,
+                                denial ? denial : rule->code, denial == PASSED);
+    rule->finding(look, denial, to->finding);
+}
+
+static void record_relation(struct record *record, struct look *look, int relation)
+{
+    size_t passed;
+    look_at_relation(look, relation);
+    rules_run(relation_rules, RELATION_RULES, look, &passed, seen, record);
+}
+
+/* All relations of the actor but the best, which comes last: what does not fit is left out, never the best.
+ */
+static void record_relations(struct record *record, struct look *look, int best)
+{
+    for (int i = 0; i < (int)look->question->n_relations; i++)
+        if (look->question->actors[i] == look->number && i != best &&
+            record->n + (size_t)2 * RELATION_RULES + 2 <= record->max)
+            record_relation(record, look, i);
+    record_relation(record, look, best);
+}
+
+static void record_end(struct record *record, const struct route_decision *decision)
+{
+    struct route_rule *end =
+        row(record, decision->role, decision->reason, decision->outcome == OUTCOME(DELIVER));
+    if (decision->outcome == OUTCOME(DELIVER))
+        snprintf(end->finding, sizeof end->finding, "delivered to %d inbox%s, %s%s", decision->n_inboxes,
+                 decision->n_inboxes == 1 ? "" : "es", decision->notice ? "without content" : "at level ",
+                 decision->notice ? "" : level_name((int)decision->level));
+    else
+        snprintf(end->finding, sizeof end->finding, "%s", reason_text(decision->reason));
+}
+
+int route_explain(const struct route_input *in, uint32_t actor, struct route_decision *out,
+                  struct route_rule *rules, size_t max)
+{
+    struct record record = {.rules = rules, .max = max};
+    struct question question;
+    struct look look;
+    int best;
+    size_t passed;
+    if (max < ROUTE_RULES_MIN || !question_open(&question, in))
+        return -1;
+    look_at_actor(&look, &question, actor);
+    decide_ordinary(&look, out, &best);
+    look_at_relation(&look, -1);
+    if (rules_run(actor_rules, ACTOR_RULES, &look, &passed, seen, &record) == PASSED)
+        record_relations(&record, &look, best);
+    /* A denial is the last row so far; a delivery, and what becomes of a correction, has a row of its own. */
+    bool corrected = decide_correction(&look, out);
+    if (corrected || out->outcome == OUTCOME(DELIVER))
+        record_end(&record, out);
+    record.rules[record.n - 1].decided = true;
+    return (int)record.n;
+}

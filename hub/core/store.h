@@ -1,0 +1,148 @@
+/* store.h - the hub's local database: one SQLite file, for the embedded log and for the state that follows from it, so
+ * that an entry and its effects commit in one transaction.
+ *
+ * Every row that matters is sealed (vault.h); it opens only where it was put. One connection, on the core's thread,
+ * in exclusive locking mode: no other process can open the file.
+ *
+ * Errors. A write that fails ends the process at once (store_fail): a commit that returned an error may yet be found
+ * after a restart, so nothing may be confirmed or denied after one; repeats are recognised by their ids. A row that does
+ * not open is reported as STORE_DAMAGED and never passed on. */
+#ifndef CAREHUB_STORE_H
+#define CAREHUB_STORE_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include <sqlite3.h>
+
+#include "arena.h"
+#include "vault.h"
+
+enum { STORE_SCHEMA_VERSION = 1, STORE_ERROR_BYTES = 512 };
+
+enum store_result { STORE_OK = 0, STORE_NONE = 1, STORE_DAMAGED = 2 };
+
+/* The statements, each prepared once; the rows' tables are described in store.c. */
+struct store;
+
+/* Opens or creates. Sets and reads back what durability rests on; refuses a newer schema, another master key. */
+struct store *store_open(const char *path, struct vault *vault, char error[STORE_ERROR_BYTES]);
+void store_close(struct store **store);
+
+sqlite3 *store_database(struct store *store);
+struct vault *store_vault(struct store *store);
+
+/* Transactions. One mark at a time. */
+void store_begin(struct store *store);
+void store_commit(struct store *store);
+void store_mark(struct store *store);
+void store_release(struct store *store);
+void store_rollback_to_mark(struct store *store);
+
+/* Says what failed, and ends the process without running anything more. */
+_Noreturn void store_fail(struct store *store, const char *what);
+
+/* ---- Cards: versioned state rows -------------------------------------------------------------------------------- */
+
+enum card_kind { CARD_ACTOR = 1, CARD_CLIENT = 2, CARD_INBOX = 3, CARD_PATIENT = 4, CARD_POLICY = 5 };
+
+#define PLACE_LATEST INT64_MAX
+
+struct card {
+    uint64_t number;
+    uint64_t from_place;
+    uint8_t *body; /* in the arena */
+    size_t size;
+};
+
+/* The version of a card from `from_place` on. Written twice at one place, the last one counts. */
+void store_card_put(struct store *store, enum card_kind kind, uint64_t number, uint64_t from_place, const void *body,
+                    size_t size);
+/* The version in force at a place, that place's own included. */
+enum store_result store_card_get(struct store *store, enum card_kind kind, uint64_t number, uint64_t at_place,
+                                 struct arena *arena, struct card *card);
+/* Calls `each` with the latest version of every card of a kind, by number. */
+enum store_result store_card_each(struct store *store, enum card_kind kind, struct arena *arena,
+                                  void (*each)(void *ctx, const struct card *card), void *ctx);
+
+/* ---- Persons ---------------------------------------------------------------------------------------------------- */
+
+/* Subject 0 is the hub itself: it seals the payloads of entries that concern no person. */
+void store_subject_create(struct store *store, uint64_t subject, uint8_t key[VAULT_KEY_BYTES]);
+enum store_result store_subject_key(struct store *store, uint64_t subject, uint8_t key[VAULT_KEY_BYTES]);
+uint64_t store_subject_last(struct store *store);
+
+void store_identifier_put(struct store *store, const uint8_t hash[DIGEST_BYTES], uint64_t subject);
+void store_identifier_remove(struct store *store, const uint8_t hash[DIGEST_BYTES]);
+/* The subject, or 0. */
+uint64_t store_identifier_find(struct store *store, const uint8_t hash[DIGEST_BYTES]);
+
+/* ---- Ids of events and facts ------------------------------------------------------------------------------------ */
+
+void store_id_put(struct store *store, const uint8_t id[16], uint64_t place);
+/* The place of the entry with that id, or 0. */
+uint64_t store_id_find(struct store *store, const uint8_t id[16]);
+/* Forgets at most `limit` ids that are older than before_ms and came before before_place. Returns how many. */
+int store_ids_forget(struct store *store, int64_t before_ms, uint64_t before_place, int limit);
+
+/* Named numbers ("ids-known-from-ms"…). */
+void store_number_put(struct store *store, const char *name, int64_t number);
+int64_t store_number_get(struct store *store, const char *name, int64_t otherwise);
+
+/* ---- Inboxes ---------------------------------------------------------------------------------------------------- */
+
+void store_lane_put(struct store *store, uint32_t inbox, int lane, const void *body, size_t size);
+enum store_result store_lane_get(struct store *store, uint32_t inbox, int lane, struct arena *arena,
+                                 struct card *card);
+
+/* A segment: the deliveries that one commit added to a lane, packed; last_number is that of its last one. */
+void store_segment_put(struct store *store, uint32_t inbox, int lane, uint64_t last_number, const void *body,
+                       size_t size);
+/* The segment that holds `number` (the first that ends at or behind it); card->number is its last number. */
+enum store_result store_segment_get(struct store *store, uint32_t inbox, int lane, uint64_t number,
+                                    struct arena *arena, struct card *card);
+void store_segments_drop(struct store *store, uint32_t inbox, int lane, uint64_t through_number);
+
+void store_exception_put(struct store *store, uint32_t inbox, int lane, uint64_t number, const void *body,
+                         size_t size);
+void store_exception_remove(struct store *store, uint32_t inbox, int lane, uint64_t number);
+enum store_result store_exception_each(struct store *store, uint32_t inbox, struct arena *arena,
+                                       void (*each)(void *ctx, int lane, const struct card *card), void *ctx);
+
+/* What is held: by the place of its event and the actor (card->from_place is the actor here). */
+void store_held_put(struct store *store, uint64_t place, uint32_t actor, const void *body, size_t size);
+void store_held_remove(struct store *store, uint64_t place, uint32_t actor);
+enum store_result store_held_get(struct store *store, uint64_t place, uint32_t actor, struct arena *arena,
+                                 struct card *card);
+enum store_result store_held_each(struct store *store, struct arena *arena,
+                                  bool (*each)(void *ctx, uint32_t actor, const struct card *card), void *ctx);
+
+/* ---- Where to look for what became of a delivery (for traces; each a place of the log) ---------------------------- */
+
+/* The acknowledgement entry that covers the numbers up to `to`. */
+void store_acked_put(struct store *store, uint32_t inbox, int lane, int kind, uint64_t to, uint64_t place);
+uint64_t store_acked_find(struct store *store, uint32_t inbox, int lane, int kind, uint64_t number, uint64_t after);
+
+/* An entry about one delivery, or about a range that ends with `number`. Inbox 0: an entry about the event at place
+ * `number`, with one of these instead of a lane. */
+enum { STEP_LANE_HELD = 0, STEP_LANE_CORRECTED = 1 };
+void store_step_put(struct store *store, uint32_t inbox, int lane, uint64_t number, uint64_t place);
+/* The places of steps from `number` on, in order, at most max. Returns their count. */
+int store_steps_find(struct store *store, uint32_t inbox, int lane, uint64_t number, uint64_t *places, int max);
+
+/* When the commit that ended with last_place was on disk. */
+void store_commit_time_put(struct store *store, uint64_t last_place, int64_t at_ms);
+int64_t store_commit_time_find(struct store *store, uint64_t place);
+
+uint64_t store_size_bytes(struct store *store);
+uint64_t store_wal_bytes(struct store *store);
+
+/* ---- For the log's implementation over the same file --------------------------------------------------------------- */
+
+enum store_statement_entry { STORE_ENTRY_PUT, STORE_ENTRY_GET, STORE_ENTRY_LAST };
+sqlite3_stmt *store_entry_statement(struct store *store, enum store_statement_entry which);
+/* Steps a statement that returns nothing, resets it; ends the process on an error. */
+void store_run(struct store *store, sqlite3_stmt *statement);
+
+#endif

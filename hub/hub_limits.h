@@ -1,0 +1,69 @@
+/* hub_limits.h - every limit of the hub, in one place. Units are in the names. */
+#ifndef CAREHUB_LIMITS_H
+#define CAREHUB_LIMITS_H
+
+enum {
+    PROTOCOL_VERSION_MIN = 1,
+    PROTOCOL_VERSION_MAX = 1,
+
+    /* Frames and what they hold. */
+    FRAME_MAX_BYTES = 1 << 20,
+    EVENT_MAX_BYTES = 64 << 10,
+    BATCH_MAX_ITEMS = 256,
+    FRAME_MAX_DELIVERIES = 64,
+    DELIVER_FRAME_MAX_BYTES = 256 << 10,
+
+    /* Sessions. */
+    SESSIONS_MAX = 4096,
+    SESSIONS_UNENROLLED_MAX = 64,
+    HANDSHAKE_MS = 3000,
+    HEARTBEAT_MS = 10000,        /* a client that was silent for this long sends an empty frame */
+    SESSION_SILENT_MAX_MS = 30000,
+    PUBLISH_MAX_UNCONFIRMED = 4096, /* items of one session */
+    PUBLISH_MAX_UNCONFIRMED_BYTES = 8 << 20,
+    ATTACHMENTS_MAX = 64, /* of one session */
+    CREDIT_EVENTS_MAX = 65536,
+    CREDIT_BYTES_MAX = 64 << 20,
+
+    /* Between gate and core. */
+    INBOUND_MAX_ITEMS = 16384,
+    INBOUND_MAX_BYTES = 64 << 20,
+    OUTBOUND_MAX_BYTES = 128 << 20, /* no delivery is pushed while more than this waits for the sockets */
+    COMMIT_MAX_ITEMS = 2048,        /* publications in one commit */
+
+    /* Registry. */
+    NAME_MAX_BYTES = 64,
+    TEXT_MAX_BYTES = 1024,
+    ACTORS_MAX = 100000,
+    CLIENTS_MAX = 20000,
+    INBOXES_MAX = 100000,
+    CLIENT_KEYS_MAX = 2,
+    CLIENT_ACTORS_MAX = 4096,
+    CLIENT_OFFERS_MAX = 4,
+    IDENTIFIERS_MAX = 16, /* of one person */
+    MEMBERS_MAX = 128,    /* of one care team, and as many grants */
+    CONSENTS_MAX = 32,
+    EXCLUSIONS_MAX = 256,
+    ADDRESSEES_MAX = 32,
+    GROUP_MAX_ITEMS = 16,
+    POLICY_MAX_BYTES = 256 << 10,
+
+    /* Deliveries. */
+    INBOX_MAX_UNDELIVERED = 1000000,
+    LANE_WINDOW = 8192,          /* deliveries of a lane that are in memory at a time; a power of two */
+    EXCEPTIONS_MAX = 10000,      /* refused, dead or out of order, of one inbox */
+    NACK_CODE_MAX_BYTES = 64,
+    RETRY_FIRST_MS = 5000,       /* doubles each time … */
+    RETRY_LONGEST_MS = 3600000,  /* … up to this */
+    RETRY_ATTEMPTS_MAX = 16,     /* then it is dead: about half a day */
+};
+
+#define DAY_MS (24LL * 60 * 60 * 1000)
+#define IDS_KEPT_MS (90 * DAY_MS)            /* a repeat is recognised for at least this long */
+#define ID_AHEAD_MAX_MS (10LL * 60 * 1000)   /* an id's time may be this far in the future */
+#define DELIVERY_TIME_TO_LIVE_MS (90 * DAY_MS)
+#define HELD_DEADLINE_MS (14 * DAY_MS)
+#define CLOCK_JUMP_MAX_MS (5LL * 60 * 1000)
+#define EMERGENCY_ACCESS_MAX_MS DAY_MS
+
+#endif

@@ -1,0 +1,11 @@
+# Fuzzers of the generic support in proto/: cmake --preset fuzz, then run build/fuzz/…/fuzz_pbcheck DIR.
+if(NOT CAREHUB_FUZZ OR NOT CMAKE_C_COMPILER_ID MATCHES "Clang")
+  return()
+endif()
+include(${CMAKE_CURRENT_LIST_DIR}/../unit/proto/sample.cmake)
+foreach(name pbjson pbcheck)
+  add_executable(fuzz_${name} ${CMAKE_CURRENT_LIST_DIR}/fuzz_${name}.c)
+  target_compile_options(fuzz_${name} PRIVATE -fsanitize=fuzzer)
+  target_link_options(fuzz_${name} PRIVATE -fsanitize=fuzzer)
+  target_link_libraries(fuzz_${name} PRIVATE carehub_options carehub_proto carehub_test_sample m)
+endforeach()

@@ -1,0 +1,9 @@
+# Tests of the HL7 v2 core in adapters/hospital.
+foreach(name hl7v2 hl7v2_time hl7v2_ack mllp hl7v2_corpus)
+  add_executable(test_${name} ${CMAKE_CURRENT_LIST_DIR}/test_${name}.c)
+  target_link_libraries(test_${name} PRIVATE carehub_hl7v2 PkgConfig::CMOCKA carehub_options)
+  add_test(NAME unit.${name} COMMAND test_${name})
+endforeach()
+target_compile_definitions(test_hl7v2_corpus PRIVATE
+  CAREHUB_CORPORA_DEFAULT="${PROJECT_SOURCE_DIR}/../shared/corpora")
+set_tests_properties(unit.hl7v2_corpus PROPERTIES SKIP_RETURN_CODE 77)

@@ -1,0 +1,118 @@
+/* carehub status: how the hub is doing. */
+#include <unistd.h>
+
+#include "nouns.h"
+#include "session.h"
+#include "wait.h"
+
+enum { WATCH_EVERY_MS = 2000 };
+
+static int ask_status(struct session *session, Carehub__V1__Answer **answer)
+{
+    Carehub__V1__StatusQuery status = CAREHUB__V1__STATUS_QUERY__INIT;
+    Carehub__V1__Query query = CAREHUB__V1__QUERY__INIT;
+    query.query_case = CAREHUB__V1__QUERY__QUERY_STATUS;
+    query.status = &status;
+    return session_ask(session, &query, CAREHUB__V1__ANSWER__ANSWER_STATUS, answer);
+}
+
+struct figure {
+    uint64_t count;
+    const char *of;
+};
+
+/* Up to three figures in a row, in columns. */
+static void row(const char *name, struct figure a, struct figure b, struct figure c)
+{
+    const struct figure figures[] = {a, b, c};
+    char text[COUNT_CHARS];
+    printf("  %-12s", name);
+    for (size_t i = 0; i < 3 && figures[i].of; i++)
+        printf("%12s %-*s", count_text(figures[i].count, text), i < 2 && figures[i + 1].of ? 14 : 0, figures[i].of);
+    putchar('\n');
+}
+
+/* What needs a human, first. */
+static void needs(const Carehub__V1__StatusAnswer *s, struct style style)
+{
+    char text[COUNT_CHARS];
+    const char *on = tone_on(style, TONE_BAD), *off = tone_off(style, TONE_BAD);
+    if (s->clock_suspect)
+        printf("%sThe clock jumped%s: deliveries that depend on dates wait. Check the time, then restart the hub.\n",
+               on, off);
+    if (s->dead)
+        printf("%s%s dead%s: see `carehub inbox dead`.\n", on, count_text(s->dead, text), off);
+    if (s->held)
+        printf("%s%s held%s: see `carehub inbox held`.\n", on, count_text(s->held, text), off);
+}
+
+static void show(const Carehub__V1__StatusAnswer *s, struct style style)
+{
+    char up[LASTED_CHARS], now[WHEN_CHARS], size[SIZE_CHARS], wal[SIZE_CHARS], place[COUNT_CHARS];
+    bool well = !s->dead && !s->held && !s->clock_suspect;
+    printf("%s%s%s %s, up %s, at #%s (%.19s)\n", tone_on(style, well ? TONE_GOOD : TONE_WAIT), s->hub,
+           tone_off(style, TONE_GOOD), well ? "is well" : "needs attention",
+           lasted_text(s->now_ms - s->started_ms, up), count_text(s->last_place, place),
+           when_text(s->now_ms, now));
+    needs(s, style);
+    putchar('\n');
+    const struct figure none = {0, NULL};
+    row("events", (struct figure){s->events, "taken"}, (struct figure){s->repeats, "repeated"},
+        (struct figure){s->not_kept, "not kept"});
+    row("", (struct figure){s->rejects, "rejected"}, (struct figure){s->facts, "facts"},
+        (struct figure){s->commits, "commits"});
+    row("deliveries", (struct figure){s->deliveries, "sent"}, (struct figure){s->acks, "acknowledged"},
+        (struct figure){s->undelivered, "waiting"});
+    row("", (struct figure){s->held, "held"}, (struct figure){s->dead, "dead"}, none);
+    row("connected", (struct figure){s->sessions, "clients"}, (struct figure){s->attachments, "inboxes"}, none);
+    row("registered", (struct figure){s->actors, "actors"}, (struct figure){s->clients, "clients"},
+        (struct figure){s->inboxes, "inboxes"});
+    row("", (struct figure){s->patients, "patients"}, none, none);
+    printf("  %-12spolicy '%s' since #%llu; database %s, write-ahead log %s; version %s\n", "rules, disk",
+           s->policy_name, (unsigned long long)s->policy_place, size_text(s->database_bytes, size),
+           size_text(s->wal_bytes, wal), s->version);
+}
+
+static int once(struct session *session, bool clear)
+{
+    Carehub__V1__Answer *answer;
+    int code = ask_status(session, &answer);
+    if (code)
+        return code;
+    if (clear && !session->json && isatty(STDOUT_FILENO))
+        fputs("\033[H\033[J", stdout);
+    if (session->json && clear)
+        print_json_line(&answer->status->base);
+    else if (session->json)
+        print_json(&answer->status->base);
+    else
+        show(answer->status, session->style);
+    answer_free(&answer);
+    return fflush(stdout) == 0 ? EXIT_OK : EXIT_NO;
+}
+
+static int run_status(const struct args *args)
+{
+    struct session session = {0};
+    struct wait wait;
+    bool watch = args_flag(args, "watch");
+    int code = session_open(&session, args);
+    wait_start(&wait);
+    do
+        code = code ? code : once(&session, watch);
+    while (code == EXIT_OK && watch && wait_for(&wait, monotonic_ms() + WATCH_EVERY_MS) == WAIT_TIMED_OUT);
+    session_close(&session);
+    wait_end(&wait);
+    return code;
+}
+
+const struct command status_commands[] = {
+    {
+        .summary = "show how the hub is doing",
+        .options = {{"watch", NULL, "show it again every two seconds, until Ctrl-C"}},
+        .detail = "Counters of events, deliveries and commits are since the hub's start.",
+        .example = "carehub status --watch",
+        .run = run_status,
+    },
+    {0},
+};
