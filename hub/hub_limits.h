@@ -29,6 +29,7 @@ enum {
     INBOUND_MAX_ITEMS = 16384,
     INBOUND_MAX_BYTES = 64 << 20,
     OUTBOUND_MAX_BYTES = 128 << 20, /* no delivery is pushed while more than this waits for the sockets */
+    UNHEARD_SHARE = 64,             /* a receiver that says nothing gets at most this part of the room that is left */
     COMMIT_MAX_ITEMS = 2048,        /* publications in one commit */
 
     /* Registry. */
@@ -59,6 +60,7 @@ enum {
 };
 
 #define DAY_MS (24LL * 60 * 60 * 1000)
+#define DISK_RESERVE_BYTES (256ULL << 20) /* with less free, no more events are taken */
 #define IDS_KEPT_MS (90 * DAY_MS)            /* a repeat is recognised for at least this long */
 #define ID_AHEAD_MAX_MS (10LL * 60 * 1000)   /* an id's time may be this far in the future */
 #define DELIVERY_TIME_TO_LIVE_MS (90 * DAY_MS)

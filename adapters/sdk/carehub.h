@@ -229,10 +229,11 @@ CAREHUB_API int carehub_subscribe(carehub_client *client, const struct carehub_s
  * waits for one that is running, so don't hold a lock that the callback wants. From a callback it does not wait. */
 CAREHUB_API void carehub_unsubscribe(carehub_subscription **subscription);
 
-/* Acknowledges one delivery: STORED (the software has it) or READ (a human saw it; includes stored). Taken at any time:
- * a delivery keeps its number, so what is acknowledged while the hub is away is told at the next attachment.
- * CAREHUB_STALE: a newer attachment has taken over, or it was settled before this one began.
- * CAREHUB_INVALID_ARGUMENT: no such number has come. */
+/* Acknowledges one delivery: STORED (the software has it) or READ (a human saw it; includes stored, and may follow it at
+ * any later time). An acknowledgement belongs to the attachment in which the delivery came:
+ * CAREHUB_STALE: that attachment is over (the connection was lost, or another client has taken the inbox), or it was
+ * settled before: nothing to do, what is not settled comes again with its number. A READ can be said again once
+ * attached. CAREHUB_INVALID_ARGUMENT: no such number has come. */
 CAREHUB_API int carehub_ack(carehub_subscription *subscription, Carehub__V1__Lane lane, uint64_t number,
                             Carehub__V1__AckKind kind);
 /* Acknowledges everything of the lane up to and including `number`. */

@@ -18,7 +18,7 @@ static bool set_int(void *socket, int option, int value)
  * of open questions), and a frame that could not be queued would have to be kept by someone else. */
 static bool set_options(void *socket, const uint8_t *hub_key, const struct carehub_keypair *key)
 {
-    int64_t frame_max = FRAME_MAX_BYTES;
+    int64_t frame_max = FRAME_MAX_BYTES + CURVE_OVERHEAD_BYTES;
     return zmq_setsockopt(socket, ZMQ_CURVE_SERVERKEY, hub_key, CAREHUB_KEY_BYTES) == 0 &&
            zmq_setsockopt(socket, ZMQ_CURVE_PUBLICKEY, key->public_key, CAREHUB_KEY_BYTES) == 0 &&
            zmq_setsockopt(socket, ZMQ_CURVE_SECRETKEY, key->secret_key, CAREHUB_KEY_BYTES) == 0 &&

@@ -142,12 +142,15 @@ static struct publication **unconfirmed_slot(struct publisher *pub, uint64_t ref
     return &pub->unconfirmed[ref & (PUBLISH_SPAN - 1)];
 }
 
-static void hold(struct publisher *pub)
+static void hold(struct carehub_client *c, const char *why)
 {
+    struct publisher *pub = &c->publisher;
     if (pub->holding)
         return;
     pub->holding = true;
     pub->hold_until_ms = clock_ms() + backoff_ms(pub->holds++, RETRY_FIRST_MS, RETRY_LONGEST_MS);
+    if (pub->holds == HOLDS_TO_WARN)
+        client_warn(c, "the hub goes on putting publications off: %s", why);
 }
 
 static void confirm_one(struct carehub_client *c, const Carehub__V1__Confirmation *confirmation)
@@ -165,7 +168,7 @@ static void confirm_one(struct carehub_client *c, const Carehub__V1__Confirmatio
     bool refused = confirmation->status == CAREHUB__V1__CONFIRMATION__STATUS__REJECTED;
     if (refused && confirmation->error && confirmation->error->retry) {
         p->rejected = true;
-        hold(pub);
+        hold(c, confirmation->error->text);
         return;
     }
     *slot = NULL;

@@ -8,6 +8,7 @@ enum {
 
     /* What version 1 of the protocol allows; the hub's Welcome may say less. */
     FRAME_MAX_BYTES = 1 << 20,
+    CURVE_OVERHEAD_BYTES = 64, /* more than what encryption adds to a frame */
     EVENT_MAX_BYTES = 64 << 10,
     GROUP_MAX_ITEMS = 16,
     NACK_CODE_MAX_BYTES = 64,
@@ -22,6 +23,7 @@ enum {
     FRAME_PUBLICATIONS = 256,
     RETRY_FIRST_MS = 100,    /* what the hub could not take now: doubles each time … */
     RETRY_LONGEST_MS = 5000, /* … up to this */
+    HOLDS_TO_WARN = 8,       /* put off so often in a row: someone should know */
 
     /* Receiving. */
     CREDIT_EVENTS_DEFAULT = 256,

@@ -180,6 +180,8 @@ static void take_error(struct carehub_client *c, const Carehub__V1__Error *error
             not_admitted(c, error->text);
         return;
     }
+    if (subscribe_refused(c, error))
+        return;
     /* It belongs to no publication, inbox or question: whatever it was about would never be answered. */
     client_warn(c, "the hub refused a frame: %s", error->text);
     lost(c, error->text);

@@ -42,8 +42,10 @@ static void attach(struct carehub_client *c, carehub_subscription *sub)
     attach.credit_bytes = sub->options.credit_bytes;
     message.message_case = CAREHUB__V1__TO_HUB__MESSAGE_ATTACH;
     message.attach = &attach;
-    if (session_send(c, &message))
-        sub->phase = SUBSCRIPTION_ATTACHING;
+    if (!session_send(c, &message))
+        return;
+    sub->phase = SUBSCRIPTION_ATTACHING;
+    sub->attach_order = ++c->subscriber.attach_order;
 }
 
 static void send_detach(struct carehub_client *c, uint32_t handle, uint64_t epoch)
@@ -57,12 +59,15 @@ static void send_detach(struct carehub_client *c, uint32_t handle, uint64_t epoc
     session_send(c, &message);
 }
 
+/* The attachment under way to an inbox (NULL: to any): the one that was asked for first. */
 static carehub_subscription *find_attaching(struct carehub_client *c, const char *inbox)
 {
+    carehub_subscription *first = NULL;
     for (carehub_subscription *sub = c->subscriber.all; sub; sub = sub->next)
-        if (sub->phase == SUBSCRIPTION_ATTACHING && strcmp(sub->options.inbox, inbox) == 0)
-            return sub;
-    return NULL;
+        if (sub->phase == SUBSCRIPTION_ATTACHING && (!inbox || strcmp(sub->options.inbox, inbox) == 0) &&
+            (!first || sub->attach_order < first->attach_order))
+            first = sub;
+    return first;
 }
 
 static carehub_subscription *find_attached(struct carehub_client *c, uint32_t handle)
@@ -90,40 +95,55 @@ static void take_attached(struct carehub_client *c, const Carehub__V1__Attached 
     for (int lane = 0; lane < LANES; lane++)
         lane_clear(&sub->lanes[lane]);
     pthread_mutex_lock(&c->lock);
+    sub->attached = true;
     for (size_t i = 0; i < m->n_lanes; i++) {
         unsigned lane = (unsigned)m->lanes[i]->lane;
-        if (lane >= LANES)
-            continue;
-        sub->floor[lane] = m->lanes[i]->settled;
-        if (sub->highest[lane] < sub->floor[lane])
-            sub->highest[lane] = sub->floor[lane];
+        if (lane < LANES)
+            sub->floor[lane] = sub->highest[lane] = m->lanes[i]->settled;
     }
-    verdicts_prune(sub);
-    c->subscribe_inbox.acks |= sub->waiting.n > 0;
     pthread_mutex_unlock(&c->lock);
     tell_attached(sub, CAREHUB_OK, NULL);
 }
 
-/* Not attached any more, or not at all: when and whether to try again depends on why. */
+/* No acknowledgement of this attachment counts any more: what is not settled comes again with the next one. */
+static void leave(struct carehub_client *c, carehub_subscription *sub, enum subscription_phase phase)
+{
+    sub->phase = phase;
+    pthread_mutex_lock(&c->lock);
+    sub->attached = false;
+    verdicts_clear(&sub->waiting);
+    pthread_mutex_unlock(&c->lock);
+}
+
+static void refused(struct carehub_client *c, carehub_subscription *sub, const char *why)
+{
+    leave(c, sub, SUBSCRIPTION_DETACHED);
+    sub->attach_ms = clock_ms() + backoff_ms(sub->refusals++, ATTACH_RETRY_FIRST_MS, ATTACH_RETRY_LONGEST_MS);
+    tell_attached(sub, CAREHUB_REFUSED, why);
+}
+
+/* A Detached without the inbox's name only answers something that we said of an attachment that is over; its handle may
+ * already be another's. */
 static void take_detached(struct carehub_client *c, const Carehub__V1__Detached *m)
 {
-    carehub_subscription *sub = find_attached(c, m->handle);
-    if (!sub && m->handle == 0)
-        sub = find_attaching(c, m->inbox);
-    if (!sub)
-        return; /* we asked for it */
+    carehub_subscription *sub = m->handle ? find_attached(c, m->handle) : find_attaching(c, m->inbox);
+    if (!sub || strcmp(sub->options.inbox, m->inbox) != 0)
+        return;
     const char *why = m->error && m->error->text[0] ? m->error->text : "the hub ended the attachment";
     if (m->error && m->error->code == CAREHUB__V1__ERROR_CODE__STALE_EPOCH) {
-        sub->phase = SUBSCRIPTION_STALE;
-        pthread_mutex_lock(&c->lock);
-        sub->stale = true;
-        pthread_mutex_unlock(&c->lock);
+        leave(c, sub, SUBSCRIPTION_STALE);
         tell_attached(sub, CAREHUB_STALE, why);
         return;
     }
-    sub->phase = SUBSCRIPTION_DETACHED;
-    sub->attach_ms = clock_ms() + backoff_ms(sub->refusals++, ATTACH_RETRY_FIRST_MS, ATTACH_RETRY_LONGEST_MS);
-    tell_attached(sub, CAREHUB_REFUSED, why);
+    refused(c, sub, why);
+}
+
+bool subscribe_refused(struct carehub_client *c, const Carehub__V1__Error *error)
+{
+    carehub_subscription *sub = strcmp(error->field, "inbox") == 0 ? find_attaching(c, NULL) : NULL;
+    if (sub)
+        refused(c, sub, error->text);
+    return sub != NULL;
 }
 
 void subscribe_lost(struct carehub_client *c)
@@ -132,7 +152,7 @@ void subscribe_lost(struct carehub_client *c)
         bool was_attached = sub->phase == SUBSCRIPTION_ATTACHED;
         if (sub->phase == SUBSCRIPTION_STALE)
             continue;
-        sub->phase = SUBSCRIPTION_DETACHED;
+        leave(c, sub, SUBSCRIPTION_DETACHED);
         sub->attach_ms = 0;
         if (was_attached)
             tell_attached(sub, CAREHUB_CONNECT, "the session with the hub was lost; attaching again by itself");
@@ -152,6 +172,8 @@ static void raise_highest(carehub_subscription *sub, unsigned lane, uint64_t num
 {
     if (sub->highest[lane] < number)
         sub->highest[lane] = number;
+    if (sub->known[lane] < number)
+        sub->known[lane] = number;
 }
 
 static void refuse_unreadable(carehub_subscription *sub, const Carehub__V1__Delivery *d)
@@ -298,7 +320,7 @@ void subscribe_step(struct carehub_client *c)
     pthread_mutex_lock(&c->lock);
     struct subscribe_inbox left = *inbox;
     inbox->added = NULL;
-    inbox->acks = inbox->acks && !open;
+    inbox->acks = false;
     inbox->endings = false;
     pthread_mutex_unlock(&c->lock);
 

@@ -18,6 +18,7 @@ struct subscribe_inbox {
 /* The thread's own. */
 struct subscriber {
     carehub_subscription *all;
+    uint64_t attach_order; /* given out last */
     struct arena arena; /* of the event that is being delivered */
     struct ack_frame {
         Carehub__V1__AckRange ranges[ACK_FRAME_RANGES];
@@ -33,6 +34,8 @@ void subscribe_step(struct carehub_client *c);
 int64_t subscribe_due_ms(const struct carehub_client *c);
 /* Takes Attached, Detached, Deliver, Skip; leaves others alone. */
 void subscribe_take(struct carehub_client *c, const Carehub__V1__ToClient *m);
+/* An Error: true if it is the answer to an Attach. */
+bool subscribe_refused(struct carehub_client *c, const Carehub__V1__Error *error);
 /* The session is lost: all attach again on the next one. */
 void subscribe_lost(struct carehub_client *c);
 /* The client ends: frees all. */

@@ -60,31 +60,27 @@ void carehub_unsubscribe(carehub_subscription **subscription)
     subscription_free(sub);
 }
 
-/* True if the number can be meant; otherwise *result says why not. Under the lock. */
-static bool acceptable(const carehub_subscription *sub, Carehub__V1__Lane lane, uint64_t number, bool needs_open,
-                       int *result)
+/* Can this number be meant, now? Under the lock. */
+static int check_number(const carehub_subscription *sub, Carehub__V1__Lane lane, uint64_t number, bool needs_open)
 {
-    *result = CAREHUB_OK;
-    if ((unsigned)lane >= LANES || number == 0 || number > sub->highest[lane])
-        *result = CAREHUB_INVALID_ARGUMENT;
-    else if (sub->stale || (needs_open && number <= sub->floor[lane]))
-        *result = CAREHUB_STALE;
-    return *result == CAREHUB_OK;
+    if ((unsigned)lane >= LANES || number == 0)
+        return CAREHUB_INVALID_ARGUMENT;
+    if (sub->attached && number <= sub->highest[lane] && !(needs_open && number <= sub->floor[lane]))
+        return CAREHUB_OK;
+    return number <= sub->known[lane] || number <= sub->floor[lane] ? CAREHUB_STALE : CAREHUB_INVALID_ARGUMENT;
 }
 
 /* needs_open: it only makes sense for a delivery that the hub has not settled. */
 static int judge(carehub_subscription *sub, const struct verdict *verdict, bool needs_open)
 {
     carehub_client *c = sub->client;
-    int result;
     pthread_mutex_lock(&c->lock);
-    bool added = false;
-    if (acceptable(sub, verdict->lane, verdict->to, needs_open, &result)) {
+    int result = check_number(sub, verdict->lane, verdict->to, needs_open);
+    if (result == CAREHUB_OK)
         result = verdict_add(sub, verdict);
-        c->subscribe_inbox.acks = added = true;
-    }
+    c->subscribe_inbox.acks |= result == CAREHUB_OK;
     pthread_mutex_unlock(&c->lock);
-    if (added)
+    if (result == CAREHUB_OK)
         client_wake(c);
     else
         free(verdict->code);
@@ -92,7 +88,8 @@ static int judge(carehub_subscription *sub, const struct verdict *verdict, bool 
     case CAREHUB_OK:
         return result;
     case CAREHUB_STALE:
-        return error_set(result, "inbox %s: a newer attachment has taken over, or it was settled before",
+        return error_set(result, "inbox %s: it was settled before, or belongs to an attachment that is over; if it "
+                         "is not settled it comes again",
                          sub->options.inbox);
     case CAREHUB_INVALID_ARGUMENT:
         return error_set(result, "inbox %s: no delivery of that lane and number has come", sub->options.inbox);

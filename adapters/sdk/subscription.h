@@ -39,8 +39,9 @@ struct carehub_subscription {
     /* Under the client's lock. */
     struct verdicts waiting;
     uint64_t floor[LANES];   /* settled before this attachment began */
-    uint64_t highest[LANES]; /* that came, or was skipped */
-    bool stale;
+    uint64_t highest[LANES]; /* that came, or was skipped, in this attachment */
+    uint64_t known[LANES];   /* the same of all attachments */
+    bool attached;
     bool awaited; /* another thread waits in carehub_unsubscribe, and frees it */
     bool ended;
 
@@ -49,6 +50,7 @@ struct carehub_subscription {
     uint32_t handle;
     uint64_t epoch;
     int64_t attach_ms;
+    uint64_t attach_order; /* hubs answer Attach in order */
     unsigned refusals; /* of attachments, in a row */
     struct verdicts telling; /* being told; swaps with `waiting` */
     struct lane lanes[LANES];
@@ -59,10 +61,10 @@ struct carehub_subscription {
 
 /* Tells the hub what waits: acknowledgements in as few frames as go, refusals in between; then gives credit back. */
 void verdicts_tell(carehub_subscription *sub);
-/* After a new attachment: drops what it makes void. Under the client's lock. */
-void verdicts_prune(carehub_subscription *sub);
+/* Forgets all of them. */
+void verdicts_clear(struct verdicts *verdicts);
 void verdicts_free(struct verdicts *verdicts);
-/* Adds one. Under the client's lock. Takes over `code`. CAREHUB_OK or CAREHUB_OUT_OF_MEMORY. */
+/* Adds one. Under the client's lock. Takes over `code` if it succeeds. CAREHUB_OK or CAREHUB_OUT_OF_MEMORY. */
 int verdict_add(carehub_subscription *sub, const struct verdict *verdict);
 
 void subscription_free(carehub_subscription *sub);

@@ -29,10 +29,8 @@ int verdict_add(carehub_subscription *sub, const struct verdict *verdict)
     if (v->n == v->room) {
         size_t room = v->room ? 2 * v->room : 64;
         struct verdict *items = room > ACKS_WAITING_MAX ? NULL : realloc(v->items, room * sizeof *items);
-        if (!items) {
-            free(verdict->code);
+        if (!items)
             return CAREHUB_OUT_OF_MEMORY;
-        }
         v->items = items;
         v->room = room;
     }
@@ -40,7 +38,7 @@ int verdict_add(carehub_subscription *sub, const struct verdict *verdict)
     return CAREHUB_OK;
 }
 
-static void clear(struct verdicts *v)
+void verdicts_clear(struct verdicts *v)
 {
     for (size_t i = 0; i < v->n; i++)
         free(v->items[i].code);
@@ -49,26 +47,9 @@ static void clear(struct verdicts *v)
 
 void verdicts_free(struct verdicts *v)
 {
-    clear(v);
+    verdicts_clear(v);
     free(v->items);
     *v = (struct verdicts){0};
-}
-
-/* An acknowledgement stays true over attachments, for a delivery keeps its number. A refusal does not: what was refused
- * comes again, and can be refused again. What the hub has settled needs no "stored". */
-void verdicts_prune(carehub_subscription *sub)
-{
-    struct verdicts *v = &sub->waiting;
-    size_t kept = 0;
-    for (size_t i = 0; i < v->n; i++) {
-        struct verdict *item = &v->items[i];
-        bool known = item->kind == CAREHUB__V1__ACK_KIND__STORED && item->to <= sub->floor[item->lane];
-        if (item->code || known)
-            free(item->code);
-        else
-            v->items[kept++] = *item;
-    }
-    v->n = kept;
 }
 
 /* ---- Telling (the client's thread) ---------------------------------------------------------------------------------- */
@@ -159,6 +140,6 @@ void verdicts_tell(carehub_subscription *sub)
         }
     }
     send_acks(sub);
-    clear(&sub->telling);
+    verdicts_clear(&sub->telling);
     give_credit(sub);
 }

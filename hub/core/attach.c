@@ -71,6 +71,7 @@ static void begin_attachment(struct core *core, struct session *session, struct 
     inbox_rewind(inbox);
     inbox->session = session->id;
     inbox->handle = free_handle(session);
+    inbox->unheard_bytes = 0;
     inbox->credit_events = message->credit_events < CREDIT_EVENTS_MAX ? message->credit_events : CREDIT_EVENTS_MAX;
     inbox->credit_bytes = message->credit_bytes < CREDIT_BYTES_MAX ? message->credit_bytes : CREDIT_BYTES_MAX;
     session->attachments[inbox->handle - 1] = inbox;
@@ -155,6 +156,7 @@ void add_credit(struct core *core, struct session *session, const Carehub__V1__C
     struct inbox *inbox = attached_inbox(core, session, message->handle, message->epoch);
     if (!inbox)
         return;
+    inbox->unheard_bytes = 0;
     inbox->credit_events += message->events;
     inbox->credit_bytes += message->bytes;
     if (inbox->credit_events > CREDIT_EVENTS_MAX)
@@ -224,6 +226,9 @@ void acknowledge(struct core *core, struct session *session, const Carehub__V1__
     if (!inbox)
         return;
     batch_open(core);
+    inbox->acked_by = session->client;
+    inbox->unheard_bytes = 0;
+    mark_ready(core, inbox);
     for (size_t i = 0; i < message->n_ranges; i++)
         acknowledge_range(core, inbox, message->ranges[i]);
 }
@@ -241,8 +246,7 @@ void acks_flush(struct core *core)
         what.ranges = arena_alloc(&core->scratch, inbox->n_acked * sizeof *what.ranges);
         for (size_t r = 0; r < inbox->n_acked; r++)
             what.ranges[r] = &inbox->acked[r];
-        const struct session *session = u64map_get(&core->sessions, inbox->session);
-        entry.client = session ? session->client : 0;
+        entry.client = inbox->acked_by;
         entry.actor = inbox->card->actor;
         entry.what_case = CAREHUB__V1__ENTRY__WHAT_ACK;
         entry.ack = &what;

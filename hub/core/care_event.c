@@ -224,6 +224,9 @@ bool take_event(struct core *core, const struct client *client, const ProtobufCB
 {
     struct admitted admitted;
     bool found;
+    if (core->disk_low)
+        return refuse(core, error, ERROR_CODE(DISK_FULL), "",
+                      "the hub's disk is nearly full; keep the event and send it again later");
     if (!admit_event(core, client, bytes, &admitted, error) ||
         !take_repeat(core, &admitted.event->id, admitted.digest, &found, taken, error))
         return false;

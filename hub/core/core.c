@@ -303,6 +303,7 @@ struct core *core_open(const struct core_config *config, const struct core_outpu
     core->commit_delay_us = config->commit_delay_us;
     core->hub_name = strdup(config->hub_name);
     core->next_retry_ms = INT64_MAX;
+    core->disk_reserve_bytes = config->disk_reserve_bytes ? config->disk_reserve_bytes : DISK_RESERVE_BYTES;
     if (config->next_hub_key) {
         memcpy(core->next_hub_key, config->next_hub_key, KEY_BYTES);
         core->has_next_hub_key = true;

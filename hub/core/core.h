@@ -60,6 +60,7 @@ struct core_config {
     const uint8_t *master_key;     /* KEY_BYTES; copied */
     const char *policy_text;       /* adopted by the first entry of an empty log */
     const uint8_t *first_operator; /* CURVE public key that an empty log starts with: all operator roles; or NULL */
+    uint64_t disk_reserve_bytes;   /* with less free, events are refused and the rest goes on; 0: the default */
     uint32_t commit_delay_us;      /* 0 in service; tests stretch the window between commit and confirm */
     const uint8_t *next_hub_key;   /* announced in each Welcome, or NULL */
 };

@@ -109,6 +109,8 @@ struct core {
     bool clock_suspect;
     int64_t ids_known_from_ms;
     int64_t next_sweep_ms, next_forget_ms;
+    uint64_t disk_reserve_bytes;
+    bool disk_low;
 
     struct u64map sessions;
     struct session **confirming; /* sessions with confirmations in this batch */

@@ -236,8 +236,20 @@ static void ids_forget(struct core *core)
     store_number_put(core->store, "ids-known-from-ms", known_from_ms);
 }
 
+/* Events stop first; acknowledgements, withdrawals and revocations go on from what is left. */
+static void look_at_disk(struct core *core)
+{
+    bool low = store_free_bytes(core->store) < core->disk_reserve_bytes;
+    if (low != core->disk_low)
+        say(low ? 2 : 5, low ? "less than %llu MB are free on the database's disk: no more events are taken. Make room"
+                             : "there is room again on the database's disk (over %llu MB): events are taken",
+            (unsigned long long)(core->disk_reserve_bytes >> 20));
+    core->disk_low = low;
+}
+
 void sweep(struct core *core)
 {
+    look_at_disk(core);
     if (core->clock_suspect)
         return;
     for (size_t i = 0; i < core->registry.n_inboxes; i++)

@@ -180,7 +180,8 @@ static void apply_key_added(struct fact_context *context)
     Carehub__V1__ClientCard card = *context->subject->card;
     struct arena *arena = &context->core->scratch;
     card.keys = arena_alloc(arena, (card.n_keys + 1) * sizeof *card.keys);
-    memcpy(card.keys, context->subject->card->keys, card.n_keys * sizeof *card.keys);
+    if (card.n_keys)
+        memcpy(card.keys, context->subject->card->keys, card.n_keys * sizeof *card.keys);
     card.keys[card.n_keys++] = added->public_key;
     /* The token that brought it has done its work. */
     size_t kept = 0;

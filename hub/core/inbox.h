@@ -75,10 +75,12 @@ struct inbox {
     session_id session;
     uint32_t handle;
     int64_t credit_events, credit_bytes;
+    size_t unheard_bytes; /* sent since it last acknowledged anything or gave credit */
 
     /* This batch. */
     Carehub__V1__AckedRange *acked; /* merged; one entry for all of them */
     size_t n_acked, acked_capacity;
+    uint32_t acked_by; /* client */
     bool ready;   /* is on the core's list of inboxes that may have something to send */
     bool touched; /* is on the list of inboxes to flush */
 };

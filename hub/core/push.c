@@ -192,6 +192,7 @@ struct frame {
     struct core *core;
     struct inbox *inbox;
     size_t n, bytes;
+    size_t unheard_max; /* a hung receiver must not fill the room that all share */
     int turns;
     Carehub__V1__Delivery deliveries[FRAME_MAX_DELIVERIES];
     Carehub__V1__Delivery *pointers[FRAME_MAX_DELIVERIES];
@@ -231,7 +232,8 @@ static void send_skip(struct core *core, const struct inbox *inbox, int lane, ui
 
 static bool frame_may_go_on(const struct frame *frame)
 {
-    return frame->inbox->credit_events > 0 && frame->inbox->credit_bytes > 0 && frame->turns < FRAMES_PER_TURN;
+    return frame->inbox->credit_events > 0 && frame->inbox->credit_bytes > 0 && frame->turns < FRAMES_PER_TURN &&
+           frame->inbox->unheard_bytes < frame->unheard_max;
 }
 
 static void frame_add(struct frame *frame, const struct event_memory *event, struct item *item, int lane,
@@ -253,6 +255,7 @@ static void frame_add(struct frame *frame, const struct event_memory *event, str
     frame->bytes += bytes->len;
     frame->inbox->credit_events--;
     frame->inbox->credit_bytes -= (int64_t)bytes->len;
+    frame->inbox->unheard_bytes += bytes->len;
     if (frame->n == FRAME_MAX_DELIVERIES || frame->bytes >= DELIVER_FRAME_MAX_BYTES)
         frame_send(frame);
 }
@@ -408,9 +411,11 @@ void push_all(struct core *core)
         inbox->ready = false;
         if (inbox->session == 0)
             continue;
-        if (core->output.room(core->output.ctx) > DELIVER_FRAME_MAX_BYTES) {
+        size_t room = core->output.room(core->output.ctx);
+        if (room > DELIVER_FRAME_MAX_BYTES) {
             frame.inbox = inbox;
             frame.turns = 0;
+            frame.unheard_max = room / UNHEARD_SHARE;
             push_retries(&frame);
             push_lane(&frame, CAREHUB__V1__LANE__LANE_IMMEDIATE);
             push_lane(&frame, CAREHUB__V1__LANE__LANE_ORDINARY);

@@ -7,6 +7,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
+#include <sys/statvfs.h>
 #include <unistd.h>
 
 enum { WAL_CHECKPOINT_PAGES = 4000, CACHE_KIB = 64 << 10, WAL_MAX_BYTES = 64 << 20 };
@@ -766,4 +767,10 @@ uint64_t store_size_bytes(struct store *store)
 uint64_t store_wal_bytes(struct store *store)
 {
     return file_bytes(store->path, "-wal");
+}
+
+uint64_t store_free_bytes(struct store *store)
+{
+    struct statvfs status;
+    return statvfs(store->path, &status) == 0 ? (uint64_t)status.f_bavail * status.f_frsize : UINT64_MAX;
 }

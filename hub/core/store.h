@@ -137,6 +137,8 @@ int64_t store_commit_time_find(struct store *store, uint64_t place);
 
 uint64_t store_size_bytes(struct store *store);
 uint64_t store_wal_bytes(struct store *store);
+/* Free on the database's disk, for this user; UINT64_MAX if it cannot be told. */
+uint64_t store_free_bytes(struct store *store);
 
 /* ---- For the log's implementation over the same file --------------------------------------------------------------- */
 

@@ -14,7 +14,7 @@
 #include "gate/frame.h"
 #include "gate/gate.h"
 
-enum { PEERS_MAX = 4, PATIENCE_MS = 5000, QUIET_MS = 200 };
+enum { PEERS_MAX = 8, PATIENCE_MS = 5000, QUIET_MS = 200 };
 
 struct pair {
     uint8_t public_key[KEY_BYTES], secret_key[KEY_BYTES];

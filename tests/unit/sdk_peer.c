@@ -2,6 +2,7 @@
 
 #include <stdio.h>
 #include <string.h>
+#include <time.h>
 #include <zmq.h>
 
 static void set_int(void *socket, int option, int value)
@@ -43,13 +44,21 @@ void peer_free(struct peer *p)
     p->context = NULL;
 }
 
+static int64_t now_ms(void)
+{
+    struct timespec now;
+    clock_gettime(CLOCK_MONOTONIC, &now);
+    return (int64_t)now.tv_sec * 1000 + now.tv_nsec / 1000000;
+}
+
 /* Receives a message; NULL when nothing comes in time. */
 static Carehub__V1__ToHub *receive(struct peer *p, long timeout_ms)
 {
     static uint8_t data[1 << 20];
-    for (;;) {
+    int64_t deadline_ms = now_ms() + timeout_ms, left_ms;
+    while ((left_ms = deadline_ms - now_ms()) > 0) {
         zmq_pollitem_t item = {.socket = p->socket, .events = ZMQ_POLLIN};
-        if (zmq_poll(&item, 1, timeout_ms) <= 0)
+        if (zmq_poll(&item, 1, (long)left_ms) <= 0)
             return NULL;
         p->identity_size = (size_t)zmq_recv(p->socket, p->identity, sizeof p->identity, 0);
         int size = zmq_recv(p->socket, data, sizeof data, 0);
@@ -64,6 +73,7 @@ static Carehub__V1__ToHub *receive(struct peer *p, long timeout_ms)
         zmq_send(p->socket, p->identity, p->identity_size, ZMQ_SNDMORE);
         zmq_send(p->socket, "", 0, 0);
     }
+    return NULL;
 }
 
 Carehub__V1__ToHub *peer_hear(struct peer *p, Carehub__V1__ToHub__MessageCase kind)

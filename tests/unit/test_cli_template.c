@@ -1,4 +1,5 @@
-/* What `carehub init --demo` writes is right: facts and events parse, identifiers are valid, the discharge is HL7. */
+/* What `carehub init --demo` writes is right: facts and events parse, identifiers are valid, the discharge is
+ * HL7. */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>

@@ -345,6 +345,31 @@ static void heartbeat_is_answered(void **state)
     fixture_free(f);
 }
 
+/* ZMQ_FD speaks up only when something changes: what a turn of the loop leaves behind must not wait for that.
+ */
+static void burst_of_several_peers_is_answered_at_once(void **state)
+{
+    (void)state;
+    enum { PEERS = 8, FRAMES = 400, FAST_MS = 900 }; /* less than the gate's sweep, which would hide it */
+    struct fixture *f = fixture_new(&usual);
+    struct pair pair = pair_new();
+    void *peers[PEERS];
+
+    let_in(f, &pair, 1, false);
+    for (int i = 0; i < PEERS; i++) {
+        peers[i] = connect_peer(f, &pair, NULL);
+        open_session_of(f, peers[i]);
+    }
+    run_for(f, 1100); /* past one sweep: the next one is far */
+    for (int i = 0; i < PEERS * FRAMES; i++)
+        say_bytes(peers[i % PEERS], "", 0);
+    uint64_t start_ms = uv_hrtime() / 1000000;
+    for (int i = 0; i < PEERS * FRAMES; i++)
+        hears_empty(f, peers[i % PEERS]);
+    assert_in_range(uv_hrtime() / 1000000 - start_ms, 0, FAST_MS);
+    fixture_free(f);
+}
+
 static void revoked_key_is_told_so_on_its_open_connection(void **state)
 {
     (void)state;
@@ -690,6 +715,7 @@ int main(void)
         cmocka_unit_test(unknown_fields_are_dropped),
         cmocka_unit_test(without_hello_everything_is_answered_no_hello),
         cmocka_unit_test(heartbeat_is_answered),
+        cmocka_unit_test(burst_of_several_peers_is_answered_at_once),
         cmocka_unit_test(revoked_key_is_told_so_on_its_open_connection),
         cmocka_unit_test(silent_session_is_dropped_and_the_core_told),
         cmocka_unit_test(vanished_peer_is_noticed_when_something_is_sent),

@@ -214,9 +214,11 @@ static void busy_hub_gets_them_again_in_order(void **state)
         publish(f, i);
     hear_events(f, 0, 5, refs);
     peer_confirm(&f->peer, refs[0], CAREHUB__V1__CONFIRMATION__STATUS__CONFIRMED);
-    for (int i = 1; i < 5; i++)
+    peer_reject(&f->peer, refs[1], CAREHUB__V1__ERROR_CODE__BUSY, true);
+    peer_hear_nothing(&f->peer); /* not before the others are answered */
+    publish(f, 5);               /* comes behind those that were put off */
+    for (int i = 2; i < 5; i++)
         peer_reject(&f->peer, refs[i], CAREHUB__V1__ERROR_CODE__BUSY, true);
-    publish(f, 5); /* comes behind those that were put off */
     hear_events(f, 1, 5, again);
     assert_true(again[0] > refs[4]);
     for (int i = 0; i < 5; i++)
@@ -582,17 +584,49 @@ static void after_a_restart_it_attaches_again_and_acknowledges_with_the_new_epoc
     deliver_through(f, 1, 2);
     peer_kill(&f->peer);
     expect(&f->attachments, 1, CAREHUB_CONNECT, true);
-    assert_int_equal(carehub_ack(f->subscription, ORDINARY, 1, STORED), CAREHUB_OK);
-    assert_int_equal(carehub_nack(f->subscription, ORDINARY, 2, "later", false), CAREHUB_OK);
+    assert_int_equal(carehub_ack(f->subscription, ORDINARY, 1, STORED), CAREHUB_STALE);
     peer_start(&f->peer);
     peer_welcome(&f->peer);
     peer_attach(&f->peer, 7, 2, 0);
-    hear_ack(f, 2, 1, 1); /* the refusal is void: what was refused comes again */
     peer_deliver(&f->peer, 7, 1, 9); /* of the old epoch, late: dropped */
-    peer_deliver(&f->peer, 7, 2, 2);
-    expect(&f->deliveries, 2, 2, 2);
+    peer_deliver(&f->peer, 7, 2, 1);
+    expect(&f->deliveries, 2, 1, 2);
+    assert_int_equal(carehub_ack(f->subscription, ORDINARY, 2, STORED), CAREHUB_STALE); /* not yet again */
     assert_int_equal(carehub_ack(f->subscription, ORDINARY, 9, STORED), CAREHUB_INVALID_ARGUMENT);
+    assert_int_equal(carehub_ack(f->subscription, ORDINARY, 1, STORED), CAREHUB_OK);
+    hear_ack(f, 2, 1, 1);
     peer_hear_nothing(&f->peer);
+}
+
+static void refused_attachment_is_told_and_tried_again(void **state)
+{
+    struct fixture *f = *state;
+    connect_client(f);
+    subscribe(f, 4);
+    peer_forget(HEAR(ATTACH));
+    Carehub__V1__Error error = CAREHUB__V1__ERROR__INIT;
+    error.code = CAREHUB__V1__ERROR_CODE__UNKNOWN_NAME;
+    error.text = "no such inbox";
+    error.field = "inbox";
+    peer_say(&f->peer, CAREHUB__V1__TO_CLIENT__MESSAGE_ERROR, &error);
+    expect(&f->attachments, 0, CAREHUB_REFUSED, true);
+    assert_int_equal(f->states.n, 1); /* the session goes on */
+    peer_attach(&f->peer, 7, 1, 0);
+    expect(&f->attachments, 1, CAREHUB_OK, false);
+}
+
+static void answer_about_an_old_attachment_does_not_end_the_new_one(void **state)
+{
+    struct fixture *f = *state;
+    attach(f, 4, 0);
+    Carehub__V1__Error error = CAREHUB__V1__ERROR__INIT;
+    Carehub__V1__Detached detached = CAREHUB__V1__DETACHED__INIT;
+    error.code = CAREHUB__V1__ERROR_CODE__STALE_EPOCH;
+    detached.handle = 7;
+    detached.error = &error;
+    peer_say(&f->peer, CAREHUB__V1__TO_CLIENT__MESSAGE_DETACHED, &detached);
+    deliver_through(f, 1, 1);
+    assert_int_equal(f->attachments.n, 1);
 }
 
 static void settled_before_the_attachment_is_stale(void **state)
@@ -811,6 +845,8 @@ int main(void)
         PROMISE(skipped_delivery_frees_its_credit),
         PROMISE(displaced_subscription_stays_away),
         PROMISE(after_a_restart_it_attaches_again_and_acknowledges_with_the_new_epoch),
+        PROMISE(refused_attachment_is_told_and_tried_again),
+        PROMISE(answer_about_an_old_attachment_does_not_end_the_new_one),
         PROMISE(settled_before_the_attachment_is_stale),
         PROMISE(refused_delivery_carries_its_code),
         PROMISE(unsubscribing_detaches),

@@ -1,4 +1,5 @@
-/* bench.h - what the parts of the benchmark share. One run: a hub of its own, a region, publishers, receivers. */
+/* bench.h - what the parts of the benchmark share. One run: a hub of its own, a region, publishers,
+ * receivers. */
 #ifndef CAREHUB_BENCH_H
 #define CAREHUB_BENCH_H
 
@@ -13,8 +14,8 @@
 #include "histogram.h"
 
 enum {
-    BENCH_MEMBERS_MAX = 8,      /* with patient and consent they fit in one group of facts */
-    BENCH_INBOXES_MAX = 4096,   /* what one client may speak for */
+    BENCH_MEMBERS_MAX = 8,    /* with patient and consent they fit in one group of facts */
+    BENCH_INBOXES_MAX = 4096, /* what one client may speak for */
     BENCH_PATIENTS_MAX = 10000000,
     BENCH_PUBLISHERS_MAX = 64,
     BENCH_RECEIVERS_MAX = 64,
@@ -22,8 +23,8 @@ enum {
     BENCH_EVENTS_MAX = 40000000,
     BENCH_PATH_BYTES = 512,
     BENCH_NAME_BYTES = 32,
-    BENCH_TIMEOUT_MS = 30000,   /* for one step of setting up */
-    BENCH_STALL_MS = 15000,     /* without any progress, what is missing is missing */
+    BENCH_TIMEOUT_MS = 30000, /* for one step of setting up */
+    BENCH_STALL_MS = 15000,   /* without any progress, what is missing is missing */
 };
 
 struct bench_options {
@@ -33,15 +34,15 @@ struct bench_options {
     const char *dir; /* the hub's database is made below it */
     uint32_t patients;
     uint32_t inboxes;
-    uint32_t members;      /* of each care team: so many inboxes get each event */
+    uint32_t members; /* of each care team: so many inboxes get each event */
     uint32_t publishers;
     uint32_t receivers;
-    uint32_t window;       /* events of one publisher that are not yet confirmed; 1: one event in a frame */
-    uint32_t credit;       /* deliveries of one inbox that are on their way */
-    uint32_t payload;      /* bytes of a serialised event */
-    double rate;           /* events per second, of all publishers; 0: as fast as possible */
-    double duration_s;     /* 0: until all events are sent */
-    uint64_t events;       /* 0: until the duration is over */
+    uint32_t window;   /* events of one publisher that are not yet confirmed; 1: one event in a frame */
+    uint32_t credit;   /* deliveries of one inbox that are on their way */
+    uint32_t payload;  /* bytes of a serialised event */
+    double rate;       /* events per second, of all publishers; 0: as fast as possible */
+    double duration_s; /* 0: until all events are sent */
+    uint64_t events;   /* 0: until the duration is over */
     bool json;
 };
 
@@ -71,8 +72,8 @@ struct publisher {
     pthread_t thread;
     pthread_mutex_t lock;
     pthread_cond_t room;
-    uint32_t in_flight;    /* under lock */
-    uint64_t sent;         /* of the publisher's thread */
+    uint32_t in_flight; /* under lock */
+    uint64_t sent;      /* of the publisher's thread */
     atomic_ullong confirmed;
     atomic_ullong refused;
     struct histogram latency; /* publish to confirm, ns; of the client's thread */
@@ -106,10 +107,10 @@ struct run {
     const struct bench_options *options;
     struct hub_process hub;
     carehub_client *operator_client;
-    uint8_t nonce[3];              /* in each event's id: no event of another run is taken for ours */
-    uint64_t capacity;             /* events that there is room for */
-    _Atomic uint64_t *sent_ns;     /* of each event: when it was due; 0: not sent */
-    _Atomic uint32_t *seen;        /* of each event: one bit for each member that has it */
+    uint8_t nonce[3];          /* in each event's id: no event of another run is taken for ours */
+    uint64_t capacity;         /* events that there is room for */
+    _Atomic uint64_t *sent_ns; /* of each event: when it was due; 0: not sent */
+    _Atomic uint32_t *seen;    /* of each event: one bit for each member that has it */
     struct publisher publishers[BENCH_PUBLISHERS_MAX];
     struct receiver receivers[BENCH_RECEIVERS_MAX];
     atomic_uint attached;
@@ -135,7 +136,8 @@ extern const char patient_system[];
 uint32_t patient_of_event(const struct bench_options *options, uint64_t event);
 int team_position(const struct bench_options *options, uint32_t patient, uint32_t actor);
 bool region_register(struct run *run);
-/* Opens a client of the region. `name` is registered with its key, publishing or speaking for actors [from, to). */
+/* Opens a client of the region. `name` is registered with its key, publishing or speaking for actors [from,
+ * to). */
 carehub_client *region_client(struct run *run, const char *name, bool publishes, uint32_t from, uint32_t to);
 bool complain(const char *what); /* says what failed, with the library's reason; false */
 

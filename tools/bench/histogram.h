@@ -1,5 +1,5 @@
-/* histogram.h - counts of durations in buckets of equal relative width (1/64), from 1 ns to 2^63 ns. Fixed size; not
- * for several threads. */
+/* histogram.h - counts of durations in buckets of equal relative width (1/64), from 1 ns to 2^63 ns. Fixed
+ * size; not for several threads. */
 #ifndef CAREHUB_BENCH_HISTOGRAM_H
 #define CAREHUB_BENCH_HISTOGRAM_H
 

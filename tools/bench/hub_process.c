@@ -4,6 +4,7 @@
 #include <dirent.h>
 #include <fcntl.h>
 #include <inttypes.h>
+#include <limits.h>
 #include <linux/magic.h>
 #include <signal.h>
 #include <sodium.h>
@@ -38,7 +39,8 @@ static void rest(void)
     nanosleep(&(struct timespec){.tv_nsec = STEP_MS * 1000000L}, NULL);
 }
 
-/* ---- Its files ---------------------------------------------------------------------------------------------------- */
+/* ---- Its files
+ * ---------------------------------------------------------------------------------------------------- */
 
 static bool write_text(const struct hub_process *hub, const char *name, const char *text)
 {
@@ -52,26 +54,32 @@ static bool write_text(const struct hub_process *hub, const char *name, const ch
     return written || complain("cannot write the hub's files");
 }
 
-static bool write_files(struct hub_process *hub, const struct bench_options *options)
+static bool write_keys(struct hub_process *hub)
 {
-    char path[2 * BENCH_PATH_BYTES], hex[2 * CAREHUB_KEY_BYTES + 1], conf[4096], policy[BENCH_PATH_BYTES];
+    char path[2 * BENCH_PATH_BYTES], hex[2 * CAREHUB_KEY_BYTES + 1];
     uint8_t master[CAREHUB_KEY_BYTES];
-    if (!realpath(options->policy, policy))
-        return fprintf(stderr, "carehub-bench: there is no policy file %s\n", options->policy), false;
     snprintf(path, sizeof path, "%s/hub.key", hub->dir);
     if (carehub_keygen(&hub->key) != CAREHUB_OK || carehub_keygen(&hub->operator_key) != CAREHUB_OK ||
         carehub_key_save(&hub->key, path) != CAREHUB_OK)
         return complain("cannot make keys");
     randombytes_buf(master, sizeof master);
     sodium_bin2hex(hex, sizeof hex, master, sizeof master);
-    if (!write_text(hub, "master.key", hex))
-        return false;
+    return write_text(hub, "master.key", hex);
+}
+
+static bool write_configuration(struct hub_process *hub, const struct bench_options *options)
+{
+    char hex[2 * CAREHUB_KEY_BYTES + 1], conf[2048 + PATH_MAX];
+    char *policy = realpath(options->policy, NULL);
+    if (!policy)
+        return fprintf(stderr, "carehub-bench: there is no policy file %s\n", options->policy), false;
     sodium_bin2hex(hex, sizeof hex, hub->operator_key.public_key, CAREHUB_KEY_BYTES);
     snprintf(conf, sizeof conf,
              "name = bench\nlisten = tcp://127.0.0.1:*\ndatabase = hub.db\nkey-file = hub.key\n"
              "master-key-file = master.key\npolicy-file = %s\nfirst-operator = %s\nendpoint-file = endpoint\n"
              "log-level = warning\n",
              policy, hex);
+    free(policy);
     return write_text(hub, "hub.conf", conf);
 }
 
@@ -88,7 +96,8 @@ static void remove_directory(const char *dir)
     rmdir(dir);
 }
 
-/* ---- Its process -------------------------------------------------------------------------------------------------- */
+/* ---- Its process
+ * -------------------------------------------------------------------------------------------------- */
 
 static bool read_endpoint(struct hub_process *hub)
 {
@@ -129,7 +138,7 @@ bool hub_start(struct hub_process *hub, const struct bench_options *options)
     if (statfs(hub->dir, &fs) == 0 && fs.f_type == TMPFS_MAGIC)
         fprintf(stderr, "carehub-bench: %s is tmpfs, where fsync costs nothing; --dir names another place\n",
                 options->dir);
-    if (!write_files(hub, options))
+    if (!write_keys(hub) || !write_configuration(hub, options))
         return false;
     snprintf(conf, sizeof conf, "%s/hub.conf", hub->dir);
     fflush(NULL);
@@ -164,7 +173,8 @@ void hub_stop(struct hub_process *hub)
     sodium_memzero(hub, sizeof *hub);
 }
 
-/* ---- What it uses ------------------------------------------------------------------------------------------------- */
+/* ---- What it uses
+ * ------------------------------------------------------------------------------------------------- */
 
 static double cpu_of(pid_t pid)
 {

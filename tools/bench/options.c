@@ -12,15 +12,23 @@ enum { EXIT_USAGE = 2, QUEUE_BYTES_MAX = 32 << 20 };
 static const char usage[] =
     "usage: carehub-bench [--scenario NAME] [OPTIONS]\n"
     "\n"
-    "Measures a hub: starts a carehubd of its own in a temporary directory, registers a region, lets publishers and\n"
-    "acknowledging receivers loose on it, and checks that each receiver got each event exactly once, with numbers that\n"
-    "have no gap. Exit status: 0 all there; 1 something is missing or doubled, or it could not run; 2 wrong usage.\n"
+    "Measures a hub: starts a carehubd of its own in a temporary directory, registers a region, lets "
+    "publishers and\n"
+    "acknowledging receivers loose on it, and checks that each receiver got each event exactly once, with "
+    "numbers that\n"
+    "have no gap. Exit status: 0 all there; 1 something is missing or doubled, or it could not run; 2 wrong "
+    "usage.\n"
     "\n"
-    "Everything that a hub in service does is in the figures: CURVE on every connection, authorisation of the client,\n"
-    "the routing decision with its reasons, encryption at rest, the audit leaf of each entry, fsync before each\n"
-    "confirm, and acknowledgements that are entries of the log. Publishers and receivers use libcarehub, in this\n"
-    "process, on the same cores: the library's own work (unpacking each event included) is in the figures as well.\n"
-    "Not in them: audit tiles, and networks other than loopback. On tmpfs an fsync costs nothing; it says so.\n"
+    "Everything that a hub in service does is in the figures: CURVE on every connection, authorisation of "
+    "the client,\n"
+    "the routing decision with its reasons, encryption at rest, the audit leaf of each entry, fsync before "
+    "each\n"
+    "confirm, and acknowledgements that are entries of the log. Publishers and receivers use libcarehub, in "
+    "this\n"
+    "process, on the same cores: the library's own work (unpacking each event included) is in the figures as "
+    "well.\n"
+    "Not in them: audit tiles, and networks other than loopback. On tmpfs an fsync costs nothing; it says "
+    "so.\n"
     "\n"
     "Scenarios (each sets the options below; those given as well win):\n"
     "  one-team   one patient; five inboxes receive everything (the default)\n"
@@ -33,7 +41,8 @@ static const char usage[] =
     "  --members N       members of each care team: so many inboxes get each event (at most 8)\n"
     "  --publishers N    connections that publish (2)\n"
     "  --receivers N     connections that receive and acknowledge; the inboxes are shared out among them\n"
-    "                    (as many as inboxes, at most 5; more where they need it: 64 inboxes to a connection)\n"
+    "                    (as many as inboxes, at most 5; more where they need it: 64 inboxes to a "
+    "connection)\n"
     "  --rate R          events a second of all publishers; 0: as fast as possible (0)\n"
     "  --payload BYTES   size of a serialised event (512)\n"
     "  --events N        how many events (100,000), or\n"
@@ -48,8 +57,10 @@ static const char usage[] =
     "  --json            print the figures as one JSON object\n"
     "  --help            print this\n"
     "\n"
-    "Latency: from the call that publishes (with --rate: from when it was due) to the confirmation, or to the\n"
-    "delivery at a receiver. Without --rate it shows how long the queue is that the window allows, no more.\n";
+    "Latency: from the call that publishes (with --rate: from when it was due) to the confirmation, or to "
+    "the\n"
+    "delivery at a receiver. Without --rate it shows how long the queue is that the window allows, no "
+    "more.\n";
 
 struct scenario {
     const char *name;
@@ -64,15 +75,24 @@ static const struct scenario scenarios[] = {
 };
 
 static const struct option long_options[] = {
-    {"scenario", required_argument, NULL, 's'},  {"patients", required_argument, NULL, 'p'},
-    {"inboxes", required_argument, NULL, 'i'},   {"members", required_argument, NULL, 'm'},
-    {"publishers", required_argument, NULL, 'u'}, {"receivers", required_argument, NULL, 'v'},
-    {"rate", required_argument, NULL, 'r'},      {"payload", required_argument, NULL, 'b'},
-    {"events", required_argument, NULL, 'e'},    {"duration", required_argument, NULL, 'd'},
-    {"batch", required_argument, NULL, 'B'},     {"window", required_argument, NULL, 'w'},
-    {"credit", required_argument, NULL, 'c'},    {"hubd", required_argument, NULL, 'H'},
-    {"policy", required_argument, NULL, 'P'},    {"dir", required_argument, NULL, 'D'},
-    {"json", no_argument, NULL, 'j'},            {"help", no_argument, NULL, 'h'},
+    {"scenario", required_argument, NULL, 's'},
+    {"patients", required_argument, NULL, 'p'},
+    {"inboxes", required_argument, NULL, 'i'},
+    {"members", required_argument, NULL, 'm'},
+    {"publishers", required_argument, NULL, 'u'},
+    {"receivers", required_argument, NULL, 'v'},
+    {"rate", required_argument, NULL, 'r'},
+    {"payload", required_argument, NULL, 'b'},
+    {"events", required_argument, NULL, 'e'},
+    {"duration", required_argument, NULL, 'd'},
+    {"batch", required_argument, NULL, 'B'},
+    {"window", required_argument, NULL, 'w'},
+    {"credit", required_argument, NULL, 'c'},
+    {"hubd", required_argument, NULL, 'H'},
+    {"policy", required_argument, NULL, 'P'},
+    {"dir", required_argument, NULL, 'D'},
+    {"json", no_argument, NULL, 'j'},
+    {"help", no_argument, NULL, 'h'},
     {0},
 };
 
@@ -89,7 +109,8 @@ static bool apply_scenario(struct bench_options *o, const char *name)
         o->duration_s = s->duration_s;
         return true;
     }
-    fprintf(stderr, "carehub-bench: there is no scenario '%s'; there are one-team, uniform and latency\n", name);
+    fprintf(stderr, "carehub-bench: there is no scenario '%s'; there are one-team, uniform and latency\n",
+            name);
     return false;
 }
 
@@ -199,8 +220,14 @@ int options_read(struct bench_options *o, int argc, char **argv)
         if (option == 's')
             scenario = optarg;
     }
-    *o = (struct bench_options){.hubd = BENCH_HUBD, .policy = BENCH_POLICY, .dir = tmp && *tmp ? tmp : "/tmp",
-                                .members = 5, .publishers = 2, .window = 1024, .credit = 1024, .payload = 512};
+    *o = (struct bench_options){.hubd = BENCH_HUBD,
+                                .policy = BENCH_POLICY,
+                                .dir = tmp && *tmp ? tmp : "/tmp",
+                                .members = 5,
+                                .publishers = 2,
+                                .window = 1024,
+                                .credit = 1024,
+                                .payload = 512};
     if (!apply_scenario(o, scenario))
         return EXIT_USAGE;
     optind = 1;

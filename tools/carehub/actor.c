@@ -13,7 +13,7 @@ static int fill_actor(const struct args *args, const Carehub__V1__ActorCard *old
     const char *kind = args_option(args, "kind"), *display = args_option(args, "display");
     const char *language = args_option(args, "language"), *region = args_option(args, "region");
     set->name = field(args_value(args, 0));
-    set->kind = kind ? (Carehub__V1__ActorKind)input_enum(&carehub__v1__actor_kind__descriptor, "", kind)
+    set->kind = kind  ? (Carehub__V1__ActorKind)input_enum(&carehub__v1__actor_kind__descriptor, "", kind)
                 : old ? old->kind
                       : CAREHUB__V1__ACTOR_KIND__ORGANISATION;
     set->display = display ? field(display) : old ? old->display : set->name;
@@ -109,7 +109,8 @@ static int run_list(const struct args *args)
     int code = session_open(&session, args);
     if (code == EXIT_OK) {
         struct listing listing = {table_new(headings), session.json};
-        code = list_all(&session, CAREHUB__V1__LIST_KIND__LIST_ACTORS, args_value(args, 0), list_page, &listing);
+        code =
+            list_all(&session, CAREHUB__V1__LIST_KIND__LIST_ACTORS, args_value(args, 0), list_page, &listing);
         if (code == EXIT_OK && !session.json)
             table_print(listing.table, stdout, session.style);
         table_destroy(&listing.table);
@@ -118,20 +119,21 @@ static int run_list(const struct args *args)
     return code;
 }
 
-#define ACTOR_OPTIONS                                                                                         \
-    {"display", "TEXT", "the name that people know it by"},                                                   \
-        {"identifier", "SYSTEM:VALUE", "nihdi:…, cbe:…, or SYSTEM|VALUE; may be given several times",         \
-         .repeats = true},                                                                                    \
-        {"language", "CODE", "nl, fr, de or en", .words = "nl fr de en"},                                     \
-    {                                                                                                         \
-        "region", "NAME", "the region it works in"                                                            \
+#define ACTOR_OPTIONS                                                                                        \
+    {"display", "TEXT", "the name that people know it by"},                                                  \
+        {"identifier", "SYSTEM:VALUE", "nihdi:…, cbe:…, or SYSTEM|VALUE; may be given several times",        \
+         .repeats = true},                                                                                   \
+        {"language", "CODE", "nl, fr, de or en", .words = "nl fr de en"},                                    \
+    {                                                                                                        \
+        "region", "NAME", "the region it works in"                                                           \
     }
 
 const struct command actor_commands[] = {
     {
         .verb = "add",
         .summary = "register an actor",
-        .arguments = {{"NAME", "its name in the hub: a to z, 0 to 9, '-' and '.'; never used again for another"}},
+        .arguments = {{"NAME",
+                       "its name in the hub: a to z, 0 to 9, '-' and '.'; never used again for another"}},
         .options = {{"kind", "KIND", "what it is", .required = true, .words = KINDS}, ACTOR_OPTIONS},
         .example = "carehub actor add apotheek-peeters --kind organisation --display 'Apotheek Peeters'",
         .run = run_add_or_set,

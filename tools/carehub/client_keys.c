@@ -44,13 +44,16 @@ static int offer_ticket(struct session *session, const struct args *args, int64_
     if (code)
         return code;
     if (session->json) {
-        printf("{\"client\":\"%s\",\"ticket\":\"%s\",\"expiresMs\":\"%lld\",\"place\":\"%llu\"}\n", offer.client,
-               ticket, (long long)offer.expires_ms, (unsigned long long)confirmation->place);
+        char expires[24], place[24];
+        snprintf(expires, sizeof expires, "%lld", (long long)offer.expires_ms);
+        snprintf(place, sizeof place, "%llu", (unsigned long long)confirmation->place);
+        print_json_pairs("client", offer.client, "ticket", ticket, "expiresMs", expires, "place", place,
+                         NULL);
     } else {
         char when[WHEN_CHARS];
         puts(ticket);
-        fprintf(stderr, "  For %s, once, until %.19s. It enrols with: carehub client enrol TICKET DIR\n", offer.client,
-                when_text(offer.expires_ms, when));
+        fprintf(stderr, "  For %s, once, until %.19s. It enrols with: carehub client enrol TICKET DIR\n",
+                offer.client, when_text(offer.expires_ms, when));
     }
     sodium_memzero(ticket, sizeof ticket);
     confirmation_free(&confirmation);
@@ -84,7 +87,8 @@ static int read_ticket(const char *given, char ticket[TICKET_BYTES])
     return EXIT_OK;
 }
 
-/* The key is on disk before the hub knows it: a crash in between costs a ticket, never a client's only key. */
+/* The key is on disk before the hub knows it: a crash in between costs a ticket, never a client's only key.
+ */
 static int enrol_into(const char *ticket, const char *dir, int timeout_ms, struct conf *conf)
 {
     struct carehub_keypair pair;
@@ -134,9 +138,10 @@ int client_enrol(const struct args *args)
     if (code)
         return code;
     if (args_flag(args, "json"))
-        printf("{\"client\":\"%s\",\"config\":\"%s\"}\n", conf.client, path);
+        print_json_pairs("client", conf.client, "config", path, NULL);
     else
-        printf("enrolled as %s\n  Its configuration is %s; the key beside it must not be copied.\n", conf.client, path);
+        printf("enrolled as %s\n  Its configuration is %s; the key beside it must not be copied.\n",
+               conf.client, path);
     return EXIT_OK;
 }
 
@@ -168,7 +173,8 @@ static void print_keys(const struct session *session, const Carehub__V1__ListedC
     if (session->json)
         puts("]}");
     else if (client->n_keys == 0)
-        printf("%s has no key yet\n  `carehub client ticket %s` lets it enrol one.\n", client->name, client->name);
+        printf("%s has no key yet\n  `carehub client ticket %s` lets it enrol one.\n", client->name,
+               client->name);
 }
 
 int client_keys(const struct args *args)

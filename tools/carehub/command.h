@@ -1,7 +1,7 @@
 /* command.h - the table of commands. Parsing, --help, completion and the man pages all follow from it.
  *
- * A command is a noun and a verb ("actor add"); some nouns stand alone ("status"). Each noun is one file, which holds
- * its commands and what they do. All of it is constant data. */
+ * A command is a noun and a verb ("actor add"); some nouns stand alone ("status"). Each noun is one file,
+ * which holds its commands and what they do. All of it is constant data. */
 #ifndef CAREHUB_CLI_COMMAND_H
 #define CAREHUB_CLI_COMMAND_H
 
@@ -26,7 +26,8 @@ enum exit_code {
 
 struct args;
 
-/* An argument that stands by its place. Only the last may repeat; those after an optional one are optional. */
+/* An argument that stands by its place. Only the last may repeat; those after an optional one are optional.
+ */
 struct argument {
     const char *name; /* "PATIENT" */
     const char *help;
@@ -49,8 +50,8 @@ struct command {
     const char *summary;
     struct argument arguments[COMMAND_ARGUMENTS_MAX + 1]; /* ends with a NULL name, as options does */
     struct option options[COMMAND_OPTIONS_MAX + 1];
-    const char *detail;  /* more to know, in paragraphs separated by '\n'; or NULL */
-    const char *example; /* one line to type */
+    const char *detail;                  /* more to know, in paragraphs separated by '\n'; or NULL */
+    const char *example;                 /* one line to type */
     int (*run)(const struct args *args); /* returns an exit code; says itself what went wrong */
 };
 
@@ -64,7 +65,8 @@ struct noun {
 /* All nouns, in the order of the help; ends with a NULL name. */
 extern const struct noun nouns[];
 
-/* Options that every command has; ends with a NULL name. A command's own option of the same name goes first. */
+/* Options that every command has; ends with a NULL name. A command's own option of the same name goes first.
+ */
 extern const struct option common_options[];
 
 const struct noun *noun_find(const char *name);

@@ -11,8 +11,9 @@
 #include "template.h"
 
 /* The clients of files/demo/region.jsonl.in, which registers their keys. */
-static const char *const client_names[] = {"hospital-adapter",     "gp-software",      "pharmacy-software", "homecare-software",
-                                           "coordinator-software", "insurer-software", "carer-app"};
+static const char *const client_names[] = {"hospital-adapter",  "gp-software",          "pharmacy-software",
+                                           "homecare-software", "coordinator-software", "insurer-software",
+                                           "carer-app"};
 enum { CLIENTS = sizeof client_names / sizeof client_names[0] };
 
 struct demo {

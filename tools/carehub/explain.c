@@ -4,8 +4,8 @@
 #include "nouns.h"
 #include "story.h"
 
-static int ask_explain(struct session *session, struct event_input *event, const char *actor, uint64_t at_place,
-                       Carehub__V1__Answer **answer)
+static int ask_explain(struct session *session, struct event_input *event, const char *actor,
+                       uint64_t at_place, Carehub__V1__Answer **answer)
 {
     int code = resolve_event(session, event);
     if (code)
@@ -47,7 +47,8 @@ const struct command explain_commands[] = {
         .summary = "say why an actor was told of an event, or was not",
         .arguments = {{"EVENT", "its id (a UUID), or its place in the log: 123"}, ACTOR_ARGUMENT},
         .options = {{"at", "PLACE", "as it would be decided at that place in the log"}},
-        .detail = "Shows every rule that was looked at and marks the one that decided. Works for any actor, also for "
+        .detail = "Shows every rule that was looked at and marks the one that decided. Works for any actor, "
+                  "also for "
                   "one that was never a candidate.",
         .example = "carehub explain 1042 apotheek-peeters",
         .run = run_explain,

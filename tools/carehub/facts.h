@@ -6,25 +6,25 @@
 #include "session.h"
 
 /* A fact of that kind: FACT(MEMBER_ADDED, member_added, &body). */
-#define FACT(KIND, member, body)                                                                              \
-    ((Carehub__V1__Fact){.base = PROTOBUF_C_MESSAGE_INIT(&carehub__v1__fact__descriptor),                     \
-                         .fact_case = CAREHUB__V1__FACT__FACT_##KIND,                                         \
+#define FACT(KIND, member, body)                                                                             \
+    ((Carehub__V1__Fact){.base = PROTOBUF_C_MESSAGE_INIT(&carehub__v1__fact__descriptor),                    \
+                         .fact_case = CAREHUB__V1__FACT__FACT_##KIND,                                        \
                          .member = (body)})
 
-/* An option's or argument's text for a message's field, which is not const in generated code but only read; "" for
- * NULL. */
+/* An option's or argument's text for a message's field, which is not const in generated code but only read;
+ * "" for NULL. */
 static inline char *field(const char *text)
 {
     return (char *)(text ? text : "");
 }
 
-/* Lists what is registered, page by page: calls `each` with every page. With a name, that one only: EXIT_NO, said on
- * stderr, if there is none. Returns an exit code. */
+/* Lists what is registered, page by page: calls `each` with every page. With a name, that one only: EXIT_NO,
+ * said on stderr, if there is none. Returns an exit code. */
 typedef void list_fn(void *ctx, const Carehub__V1__ListAnswer *page);
 int list_all(struct session *session, Carehub__V1__ListKind kind, const char *name, list_fn *each, void *ctx);
 
-/* Looks one name up: *answer has it in its list, or is NULL if there is none. Free with answer_free. For `add`, which
- * must not find it, and `set`, which must, it says what is wrong. */
+/* Looks one name up: *answer has it in its list, or is NULL if there is none. Free with answer_free. For
+ * `add`, which must not find it, and `set`, which must, it says what is wrong. */
 int look_up(struct session *session, Carehub__V1__ListKind kind, const struct args *args,
             Carehub__V1__Answer **answer);
 bool adding(const struct args *args);
@@ -40,9 +40,21 @@ struct standing_verb {
 };
 const struct standing_verb *standing_verb(const char *verb);
 
-#define REASON_OPTION {"reason", "TEXT", "why; it is kept in the log (no names of patients)"}
-#define REASON_REQUIRED {"reason", "TEXT", "why; it is kept in the log (no names of patients)", .required = true}
-#define PATIENT_ARGUMENT {"PATIENT", "ssin:NUMBER, SYSTEM|VALUE, or the pseudonym P42"}
-#define ACTOR_ARGUMENT {"ACTOR", "the actor's registered name"}
+#define REASON_OPTION                                                                                        \
+    {                                                                                                        \
+        "reason", "TEXT", "why; it is kept in the log (no names of patients)"                                \
+    }
+#define REASON_REQUIRED                                                                                      \
+    {                                                                                                        \
+        "reason", "TEXT", "why; it is kept in the log (no names of patients)", .required = true              \
+    }
+#define PATIENT_ARGUMENT                                                                                     \
+    {                                                                                                        \
+        "PATIENT", "ssin:NUMBER, SYSTEM|VALUE, or the pseudonym P42"                                         \
+    }
+#define ACTOR_ARGUMENT                                                                                       \
+    {                                                                                                        \
+        "ACTOR", "the actor's registered name"                                                               \
+    }
 
 #endif

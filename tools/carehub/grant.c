@@ -61,7 +61,8 @@ const struct command grant_commands[] = {
                      .words = "administrative care clinical"},
                     {"purpose", "TEXT", "what for"},
                     {"justification", "TEXT", "why now; needed for emergency access"}},
-        .detail = "Case management needs an end; emergency access a purpose and a justification, and lasts a day at "
+        .detail = "Case management needs an end; emergency access a purpose and a justification, and lasts a "
+                  "day at "
                   "most; insurance gives administrative data only.",
         .example = "carehub grant give P42 ziekenfonds-demo --role insurer --kind insurance --until +365d",
         .run = run_give,

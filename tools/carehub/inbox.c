@@ -8,8 +8,8 @@
 
 enum { TYPES_MAX = 32 };
 
-static int fill_inbox(const struct args *args, const Carehub__V1__ListedInbox *old, Carehub__V1__InboxSet *set,
-                      char **types)
+static int fill_inbox(const struct args *args, const Carehub__V1__ListedInbox *old,
+                      Carehub__V1__InboxSet *set, char **types)
 {
     const char *actor = args_option(args, "actor"), *max = args_option(args, "max");
     const char *keep = args_option(args, "keep");
@@ -41,7 +41,8 @@ static int add_or_set(struct session *session, const struct args *args, const Ca
     if (code)
         return code;
     Carehub__V1__Fact fact = FACT(INBOX_SET, inbox_set, &set);
-    return session_fact(session, &fact, old ? "inbox %s is changed" : "inbox %s is open for %s", set.name, set.actor);
+    return session_fact(session, &fact, old ? "inbox %s is changed" : "inbox %s is open for %s", set.name,
+                        set.actor);
 }
 
 static int run_add_or_set(const struct args *args)
@@ -90,8 +91,14 @@ static void list_page(void *ctx, const Carehub__V1__ListAnswer *page)
         bool attached = *inbox->attached_client != '\0';
         table_cell(l->table, TONE_STRONG, "%s", inbox->name);
         table_cell(l->table, TONE_PLAIN, "%s", inbox->actor);
-        table_cell(l->table, attached ? TONE_GOOD : inbox->closed ? TONE_BAD : TONE_DIM, "%s",
-                   inbox->closed ? "closed" : attached ? inbox->attached_client : "nobody");
+        table_cell(l->table,
+                   attached        ? TONE_GOOD
+                   : inbox->closed ? TONE_BAD
+                                   : TONE_DIM,
+                   "%s",
+                   inbox->closed ? "closed"
+                   : attached    ? inbox->attached_client
+                                 : "nobody");
         count_cell(l->table, inbox->undelivered, TONE_PLAIN);
         count_cell(l->table, inbox->in_flight, TONE_PLAIN);
         count_cell(l->table, inbox->retrying, TONE_WAIT);
@@ -104,13 +111,14 @@ static void list_page(void *ctx, const Carehub__V1__ListAnswer *page)
 
 static int run_list(const struct args *args)
 {
-    static const char *const headings[] = {"inbox",    "actor", "attached",  "  waiting", " in flight", " retrying",
-                                           "     held", "     dead", "takes", NULL};
+    static const char *const headings[] = {"inbox",     "actor",     "attached",  "  waiting", " in flight",
+                                           " retrying", "     held", "     dead", "takes",     NULL};
     struct session session = {0};
     int code = session_open(&session, args);
     if (code == EXIT_OK) {
         struct listing listing = {table_new(headings), session.json};
-        code = list_all(&session, CAREHUB__V1__LIST_KIND__LIST_INBOXES, args_value(args, 0), list_page, &listing);
+        code = list_all(&session, CAREHUB__V1__LIST_KIND__LIST_INBOXES, args_value(args, 0), list_page,
+                        &listing);
         if (code == EXIT_OK && !session.json)
             table_print(listing.table, stdout, session.style);
         table_destroy(&listing.table);
@@ -119,13 +127,19 @@ static int run_list(const struct args *args)
     return code;
 }
 
-#define INBOX_ARGUMENT {"INBOX", "the inbox's registered name"}
-#define ITEMS_OPTION {"max", "N", "at most so many lines (100)"}
-#define INBOX_OPTIONS                                                                                         \
-    {"type", "TYPE", "a type of event that it takes, '*' for all; several times", .repeats = true},           \
-        {"max", "N", "undelivered at most (the hub's default: 1,000,000)"},                                   \
-    {                                                                                                         \
-        "keep", "DURATION", "how long an undelivered event waits before it expires (90d)"                     \
+#define INBOX_ARGUMENT                                                                                       \
+    {                                                                                                        \
+        "INBOX", "the inbox's registered name"                                                               \
+    }
+#define ITEMS_OPTION                                                                                         \
+    {                                                                                                        \
+        "max", "N", "at most so many lines (100)"                                                            \
+    }
+#define INBOX_OPTIONS                                                                                        \
+    {"type", "TYPE", "a type of event that it takes, '*' for all; several times", .repeats = true},          \
+        {"max", "N", "undelivered at most (the hub's default: 1,000,000)"},                                  \
+    {                                                                                                        \
+        "keep", "DURATION", "how long an undelivered event waits before it expires (90d)"                    \
     }
 
 const struct command inbox_commands[] = {
@@ -189,7 +203,8 @@ const struct command inbox_commands[] = {
         .verb = "retry",
         .summary = "put dead deliveries back into their inbox",
         .arguments = {INBOX_ARGUMENT,
-                      {"PLACE", "the event's place in the log; without one: all", .optional = true, .repeats = true}},
+                      {"PLACE", "the event's place in the log; without one: all", .optional = true,
+                       .repeats = true}},
         .options = {REASON_REQUIRED},
         .example = "carehub inbox retry apotheek-peeters 1042 --reason 'disk was full'",
         .run = inbox_retry,
@@ -198,8 +213,8 @@ const struct command inbox_commands[] = {
         .verb = "release",
         .summary = "decide a held delivery again, now",
         .arguments = {{"PLACE", "the event's place in the log"}, ACTOR_ARGUMENT},
-        .options = {REASON_OPTION},
-        .example = "carehub inbox release 1042 apotheek-peeters",
+        .options = {REASON_REQUIRED},
+        .example = "carehub inbox release 1042 apotheek-peeters --reason 'its owner is registered again'",
         .run = inbox_release,
     },
     {

@@ -17,7 +17,7 @@ static void add_item(struct table *table, const Carehub__V1__TraceLine *line)
     table_cell(table, TONE_PLAIN, "%.19s", when_text(line->at_ms, when));
     table_cell(table, TONE_PLAIN, "%s", type_text(line->type));
     table_cell(table, TONE_PLAIN, "P%llu", (unsigned long long)line->patient);
-    table_cell(table, TONE_STRONG, "%s", line->actor);
+    table_cell(table, TONE_STRONG, "%s", *line->actor ? line->actor : line->inbox);
     table_cell(table, TONE_PLAIN, "%s", number);
     if (line->attempts)
         table_cell(table, TONE_PLAIN, "%u", line->attempts);
@@ -30,7 +30,8 @@ static void add_item(struct table *table, const Carehub__V1__TraceLine *line)
 
 static void print_items(const Carehub__V1__InboxItemsAnswer *items, const char *nothing, struct style style)
 {
-    static const char *const headings[] = {"place", "since", "type", "of", "for", "number", "attempts", "until", "why", NULL};
+    static const char *const headings[] = {"place",  "since",    "type",  "of",  "for",
+                                           "number", "attempts", "until", "why", NULL};
     if (items->n_lines == 0) {
         puts(nothing);
         return;
@@ -81,12 +82,14 @@ static int show_items(const struct args *args, Carehub__V1__InboxItemsQuery__Whi
 
 int inbox_show(const struct args *args)
 {
-    return show_items(args, CAREHUB__V1__INBOX_ITEMS_QUERY__WHICH__QUEUED_ITEMS, "Nothing waits in this inbox.");
+    return show_items(args, CAREHUB__V1__INBOX_ITEMS_QUERY__WHICH__QUEUED_ITEMS,
+                      "Nothing waits in this inbox.");
 }
 
 int inbox_dead(const struct args *args)
 {
-    return show_items(args, CAREHUB__V1__INBOX_ITEMS_QUERY__WHICH__DEAD_ITEMS, "Nothing is dead in this inbox.");
+    return show_items(args, CAREHUB__V1__INBOX_ITEMS_QUERY__WHICH__DEAD_ITEMS,
+                      "Nothing is dead in this inbox.");
 }
 
 int inbox_held(const struct args *args)

@@ -37,7 +37,8 @@ static int make_directories(const struct making *m)
         return fail(EXIT_NO, NULL, "cannot make %s private: %s", m->dir, strerror(errno));
     int code = path_in(m, "hub.conf", path);
     if (code == EXIT_OK && access(path, F_OK) == 0)
-        code = fail(EXIT_NO, "Nothing is overwritten: choose another directory.", "there is a hub in %s already", m->dir);
+        code = fail(EXIT_NO, "Nothing is overwritten: choose another directory.",
+                    "there is a hub in %s already", m->dir);
     if (code == EXIT_OK)
         code = path_in(m, "data", path);
     if (code == EXIT_OK && mkdir(path, 0700) != 0 && errno != EEXIST)
@@ -53,8 +54,8 @@ static int make_pair(const struct making *m, const char *name, uint8_t public_ke
     if (code)
         return code;
     if (carehub_keygen(&pair) != CAREHUB_OK || carehub_key_save(&pair, path) != CAREHUB_OK)
-        return fail(EXIT_NO, "Nothing is overwritten: choose another directory, or move that file away.", "%s",
-                    carehub_error());
+        return fail(EXIT_NO, "Nothing is overwritten: choose another directory, or move that file away.",
+                    "%s", carehub_error());
     memcpy(public_key, pair.public_key, CAREHUB_KEY_BYTES);
     sodium_memzero(&pair, sizeof pair);
     return EXIT_OK;
@@ -146,8 +147,10 @@ static void tell_next(const struct making *m, bool demo)
     printf("  Start it:     carehubd --config %s/hub.conf\n", m->dir);
     printf("  Look at it:   carehub status --config %s/carehub.conf\n", m->dir);
     if (demo)
-        printf("  Its region:   carehub registry load %s/demo/region.jsonl --config %s/carehub.conf\n", m->dir, m->dir);
-    printf("\n  Keep a copy of master.key in a safe, apart from the backups: without it nothing that is stored can be "
+        printf("  Its region:   carehub registry load %s/demo/region.jsonl --config %s/carehub.conf\n",
+               m->dir, m->dir);
+    printf("\n  Keep a copy of master.key in a safe, apart from the backups: without it nothing that is "
+           "stored can be "
            "read.\n");
 }
 
@@ -156,7 +159,9 @@ static int run_init(const struct args *args)
     const char *listen = args_option(args, "listen"), *name = args_option(args, "name");
     bool demo = args_flag(args, "demo");
     struct making m = {.dir = args_value(args, 0),
-                       .name = name ? name : demo ? "demo" : "hub",
+                       .name = name   ? name
+                               : demo ? "demo"
+                                      : "hub",
                        .listen = listen ? listen : "tcp://127.0.0.1:7460",
                        .conf = {.client = "the operator", .key_file = "operator.key"}};
     if (sodium_init() < 0)
@@ -174,7 +179,7 @@ static int run_init(const struct args *args)
     if (code)
         return code;
     if (args_flag(args, "json"))
-        printf("{\"directory\":\"%s\",\"endpoint\":\"%s\"}\n", m.dir, m.conf.endpoint);
+        print_json_pairs("directory", m.dir, "endpoint", m.conf.endpoint, NULL);
     else
         tell_next(&m, demo);
     return EXIT_OK;
@@ -184,14 +189,17 @@ const struct command init_commands[] = {
     {
         .summary = "make the directory of a new hub: configuration, keys, policy",
         .arguments = {{"DIR", "the directory to make; nothing in it is overwritten"}},
-        .options = {{"demo", NULL, "also an invented region: actors, clients with keys, patients, teams, messages"},
+        .options = {{"demo", NULL,
+                     "also an invented region: actors, clients with keys, patients, teams, messages"},
                     {"policy", "FILE", "an access policy of your own, instead of the default"},
                     {"listen", "ENDPOINT", "where the hub listens (tcp://127.0.0.1:7460)"},
                     {"endpoint", "ENDPOINT", "where clients reach it, if that is another"},
                     {"name", "NAME", "the hub's name"}},
-        .detail = "Makes hub.conf, hub.key and master.key for carehubd; operator.key and carehub.conf for the first "
+        .detail = "Makes hub.conf, hub.key and master.key for carehubd; operator.key and carehub.conf for "
+                  "the first "
                   "operator, who may do everything; and access.policy.",
-        .example = "carehub init /var/lib/carehub --listen tcp://0.0.0.0:7460 --endpoint tcp://hub.example:7460",
+        .example =
+            "carehub init /var/lib/carehub --listen tcp://0.0.0.0:7460 --endpoint tcp://hub.example:7460",
         .run = run_init,
     },
     {0},

@@ -10,7 +10,8 @@
 #include "eventid.h"
 #include "term.h"
 
-static const char PATIENT_ADVICE[] = "Write ssin:85073003328, SYSTEM|VALUE for any other system, or the pseudonym P42.";
+static const char PATIENT_ADVICE[] =
+    "Write ssin:85073003328, SYSTEM|VALUE for any other system, or the pseudonym P42.";
 
 static int input_identifier_parts(const char *system, size_t system_size, const char *value,
                                   struct patient_input *out)
@@ -68,7 +69,8 @@ int input_place(const char *text, uint64_t *place)
     errno = 0;
     *place = strtoull(digits, &end, 10);
     if (!isdigit((unsigned char)*digits) || *end || errno || *place == 0)
-        return fail(EXIT_USAGE, "A place is a number, 123 or '#123' (in quotes: a shell takes # for a comment).",
+        return fail(EXIT_USAGE,
+                    "A place is a number, 123 or '#123' (in quotes: a shell takes # for a comment).",
                     "'%.64s' is not a place in the log", text);
     return EXIT_OK;
 }
@@ -83,7 +85,8 @@ int input_event(const char *text, struct event_input *out)
         if (digits)
             return input_place(text, &out->place);
     }
-    return fail(EXIT_USAGE, "An event is its id (a UUID), or its place in the log: 123. `carehub tail` shows both.",
+    return fail(EXIT_USAGE,
+                "An event is its id (a UUID), or its place in the log: 123. `carehub tail` shows both.",
                 "'%.64s' is not an event", text);
 }
 
@@ -104,7 +107,8 @@ int input_duration(const char *text, int64_t *ms)
             *ms = count * units[i].ms;
             return EXIT_OK;
         }
-    return fail(EXIT_USAGE, "Write a number and its unit: 30d, 12h, 45m or 10s.", "'%.32s' is not a duration", text);
+    return fail(EXIT_USAGE, "Write a number and its unit: 30d, 12h, 45m or 10s.", "'%.32s' is not a duration",
+                text);
 }
 
 int input_time(const char *text, int64_t *unix_ms)

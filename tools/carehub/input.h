@@ -1,5 +1,5 @@
-/* input.h - what people type: patients, events, times, levels, keys. Each function returns an exit code and has said
- * what is wrong. None repeats a patient's identifier in a message. */
+/* input.h - what people type: patients, events, times, levels, keys. Each function returns an exit code and
+ * has said what is wrong. None repeats a patient's identifier in a message. */
 #ifndef CAREHUB_CLI_INPUT_H
 #define CAREHUB_CLI_INPUT_H
 
@@ -35,7 +35,8 @@ int input_event(const char *text, struct event_input *out);
 /* A place in the log, "#123" or "123". */
 int input_place(const char *text, uint64_t *place);
 
-/* "2026-12-31", "2026-12-31T18:00" (local time), or "+30d", "+12h", "+45m" from now; in ms since 1970. NULL gives 0. */
+/* "2026-12-31", "2026-12-31T18:00" (local time), or "+30d", "+12h", "+45m" from now; in ms since 1970. NULL
+ * gives 0. */
 int input_time(const char *text, int64_t *unix_ms);
 
 /* "30d", "12h", "45m", "10s", in ms; not negative. NULL gives 0. */
@@ -47,8 +48,8 @@ int input_number(const char *text, const char *what, uint64_t max, uint64_t *num
 /* 64 hexadecimal digits. */
 int input_key(const char *text, uint8_t key[32]);
 
-/* An enum's value by its name in any case, with '-', '_' or ' ' between words. NULL gives 0. The table of commands
- * has checked that it is one of the words; -1 if it is not. */
+/* An enum's value by its name in any case, with '-', '_' or ' ' between words. NULL gives 0. The table of
+ * commands has checked that it is one of the words; -1 if it is not. */
 int input_enum(const ProtobufCEnumDescriptor *type, const char *prefix, const char *text);
 
 #endif

@@ -1,4 +1,5 @@
-/* json_input.h - reads JSON objects one after the other from a file: a single one, one on each line, or an array. */
+/* json_input.h - reads JSON objects one after the other from a file: a single one, one on each line, or an
+ * array. */
 #ifndef CAREHUB_CLI_JSON_INPUT_H
 #define CAREHUB_CLI_JSON_INPUT_H
 
@@ -19,8 +20,8 @@ struct json_input {
     size_t size;  /* of the chunk */
     size_t taken; /* of the chunk */
     size_t value_bytes;
-    uint64_t line;        /* that reading has come to, from 1 */
-    uint64_t object_line; /* where the last object began */
+    uint64_t line;             /* that reading has come to, from 1 */
+    uint64_t object_line;      /* where the last object began */
     struct json_object *array; /* the one that is being handed out, or NULL */
     size_t element;
 };
@@ -29,8 +30,8 @@ struct json_input {
 int json_input_open(struct json_input *in, const char *path);
 void json_input_close(struct json_input *in);
 
-/* The next object, which the caller puts (json_object_put); NULL at the end. Returns an exit code; it has said what is
- * wrong and where, without a value from the file. */
+/* The next object, which the caller puts (json_object_put); NULL at the end. Returns an exit code; it has
+ * said what is wrong and where, without a value from the file. */
 int json_input_next(struct json_input *in, struct json_object **object);
 
 #endif

@@ -19,7 +19,7 @@ static int run_keygen(const struct args *args)
     for (size_t i = 0; i < CAREHUB_KEY_BYTES; i++)
         snprintf(key + 2 * i, 3, "%02x", pair.public_key[i]);
     if (args_flag(args, "json"))
-        printf("{\"publicKey\":\"%s\"}\n", key);
+        print_json_pairs("publicKey", key, NULL);
     else
         printf("%s\n", key);
     return EXIT_OK;
@@ -29,7 +29,8 @@ const struct command keygen_commands[] = {
     {
         .summary = "make a key pair, and print its public half",
         .arguments = {{"FILE", "the key file to make; it must not exist yet"}},
-        .detail = "The file is readable by you alone. It must not be copied: a client on another machine gets a key of "
+        .detail = "The file is readable by you alone. It must not be copied: a client on another machine "
+                  "gets a key of "
                   "its own.",
         .example = "carehub keygen pharmis.key",
         .run = run_keygen,

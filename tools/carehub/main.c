@@ -1,7 +1,6 @@
-/* carehub - the command line of the hub. What it can do is in the table of commands (commands.c); this file finds the
- * command and runs it. */
+/* carehub - the command line of the hub. What it can do is in the table of commands (commands.c); this file
+ * finds the command and runs it. */
 #include <locale.h>
-#include <signal.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -41,7 +40,6 @@ int main(int argc, char *argv[])
     static struct args args;
     char error[ARGS_ERROR_BYTES];
     setlocale(LC_CTYPE, ""); /* which characters the terminal shows; numbers and texts stay those of "C" */
-    signal(SIGPIPE, SIG_IGN);
     if (run_hidden(argc, argv))
         return EXIT_OK;
     switch (args_parse(&args, argc, argv, error)) {

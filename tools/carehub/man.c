@@ -118,14 +118,16 @@ static void print_noun(const struct noun *noun, FILE *out)
     fputs(".SH COMMANDS\n", out);
     for (const struct command *c = noun->commands; c->run; c++)
         print_command(noun, c, out);
-    fputs(".SH NOTES\nOptions that all commands have, files, environment and exit status are in\n.BR carehub (1).\n"
+    fputs(".SH NOTES\nOptions that all commands have, files, environment and exit status are in\n.BR carehub "
+          "(1).\n"
           ".SH SEE ALSO\n.BR carehub (1)\n",
           out);
 }
 
 static const char *const exit_codes[][2] = {
     {"0", "Done, or the answer is yes."},
-    {"1", "The answer is no (nothing of that name, a policy that is not sound), or a step on this machine failed."},
+    {"1", "The answer is no (nothing of that name, a policy that is not sound), or a step on this machine "
+          "failed."},
     {"2", "The command line is wrong. Nothing was done."},
     {"3", "The hub cannot be reached. What was sent may or may not have arrived; repeating is safe."},
     {"4", "The hub refused it, or does not admit this client."},
@@ -135,13 +137,16 @@ static const char *const exit_codes[][2] = {
 static void print_environment(FILE *out)
 {
     fputs(".SH FILES\n.TP\n\\fB./carehub.conf\\fR, \\fB~/.config/carehub/carehub.conf\\fR\n"
-          "Where the hub is and which key to use, if neither \\fB\\-\\-config\\fR nor \\fBCAREHUB_CONFIG\\fR names "
+          "Where the hub is and which key to use, if neither \\fB\\-\\-config\\fR nor \\fBCAREHUB_CONFIG\\fR "
+          "names "
           "another file. Lines of the form\n.IR \"name = value\" :\n"
           ".RS\n.TP\n\\fBendpoint\\fR\nwhere the hub is, as tcp://host:port\n"
           ".TP\n\\fBhub\\-key\\fR\nthe hub\\(aqs public key, 64 hexadecimal digits\n"
-          ".TP\n\\fBkey\\-file\\fR\nthe key file of the client; paths start at the file\\(aqs own directory\n.RE\n"
+          ".TP\n\\fBkey\\-file\\fR\nthe key file of the client; paths start at the file\\(aqs own "
+          "directory\n.RE\n"
           ".SH ENVIRONMENT\n.TP\n\\fBCAREHUB_CONFIG\\fR\nthe configuration file\n"
-          ".TP\n\\fBNO_COLOR\\fR\nif set and not empty: no colours. Without a terminal there are none either.\n",
+          ".TP\n\\fBNO_COLOR\\fR\nif set and not empty: no colours. Without a terminal there are none "
+          "either.\n",
           out);
 }
 
@@ -149,13 +154,18 @@ static void print_general(FILE *out)
 {
     print_head("CAREHUB", "carehub", "shows and steers a hub for care events", out);
     fputs(".SH SYNOPSIS\n.B carehub\n.I command\n.RI [ verb ]\n.RI [ arguments ]\n.RI [ options ]\n"
-          ".SH DESCRIPTION\n.PP\nA hub takes care events (a discharge, a fall, a change of medication), decides who of "
-          "the person\\(aqs care team may know what of them, and delivers them. \\fBcarehub\\fR talks to it with an "
+          ".SH DESCRIPTION\n.PP\nA hub takes care events (a discharge, a fall, a change of medication), "
+          "decides who of "
+          "the person\\(aqs care team may know what of them, and delivers them. \\fBcarehub\\fR talks to it "
+          "with an "
           "operator\\(aqs key; what it may do depends on the roles of that client.\n"
-          ".PP\nPatients are named by \\fBssin:\\fINUMBER\\fR, by \\fISYSTEM\\fB\\(ba\\fIVALUE\\fR, or by the pseudonym "
-          "\\fBP\\fINUMBER\\fR, and always shown as the pseudonym. An event is named by its id (a UUID) or by its place "
+          ".PP\nPatients are named by \\fBssin:\\fINUMBER\\fR, by \\fISYSTEM\\fB\\(ba\\fIVALUE\\fR, or by "
+          "the pseudonym "
+          "\\fBP\\fINUMBER\\fR, and always shown as the pseudonym. An event is named by its id (a UUID) or "
+          "by its place "
           "in the log (123). Times are 2026\\-12\\-31, 2026\\-12\\-31T18:00 (local), or +30d from now.\n"
-          ".PP\nIn the tables and traces, + or a tick means yes, x or a cross means no, and ~ or three dots that "
+          ".PP\nIn the tables and traces, + or a tick means yes, x or a cross means no, and ~ or three dots "
+          "that "
           "something still waits.\n.SH COMMANDS\n",
           out);
     for (const struct noun *n = nouns; n->name; n++) {
@@ -169,8 +179,10 @@ static void print_general(FILE *out)
     for (size_t i = 0; i < sizeof exit_codes / sizeof exit_codes[0]; i++)
         tagged(out, exit_codes[i][0], NULL, exit_codes[i][1], NULL);
     print_environment(out);
-    fputs(".SH OUTPUT AS JSON\nWith \\fB\\-\\-json\\fR the answer is the JSON form (ProtoJSON) of the protocol\\(aqs "
-          "messages, in proto/carehub/v1/wire.proto, with every key present: one document, or one line for each item "
+    fputs(".SH OUTPUT AS JSON\nWith \\fB\\-\\-json\\fR the answer is the JSON form (ProtoJSON) of the "
+          "protocol\\(aqs "
+          "messages, in proto/carehub/v1/wire.proto, with every key present: one document, or one line for "
+          "each item "
           "of a list or feed. 64\\-bit numbers are strings. Ids are UUIDs.\n"
           ".SH SEE ALSO\n.BR carehubd (8)\n",
           out);

@@ -4,8 +4,8 @@
 
 #include "core/policy.h"
 
-/* Reads and checks a policy file. *text is malloc'd and ends with NUL; *policy (may be NULL) is for policy_destroy.
- * Returns an exit code; it has said what is wrong and where. */
+/* Reads and checks a policy file. *text is malloc'd and ends with NUL; *policy (may be NULL) is for
+ * policy_destroy. Returns an exit code; it has said what is wrong and where. */
 int policy_file_read(const char *path, char **text, struct policy **policy);
 
 #endif

@@ -1,6 +1,9 @@
 /* Messages as JSON on stdout. */
+#include <stdarg.h>
 #include <stdlib.h>
 #include <unistd.h>
+
+#include <json-c/json.h>
 
 #include "pbjson.h"
 #include "session.h"
@@ -23,4 +26,16 @@ void print_json_line(const ProtobufCMessage *message)
 {
     print_message(message, 0);
     fflush(stdout);
+}
+
+void print_json_pairs(const char *key, ...)
+{
+    struct json_object *object = json_object_new_object();
+    va_list list;
+    va_start(list, key);
+    for (; key; key = va_arg(list, const char *))
+        json_object_object_add(object, key, json_object_new_string(va_arg(list, const char *)));
+    va_end(list);
+    puts(json_object_to_json_string_ext(object, JSON_C_TO_STRING_PLAIN | JSON_C_TO_STRING_NOSLASHESCAPE));
+    json_object_put(object);
 }

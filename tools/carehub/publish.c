@@ -38,7 +38,8 @@ static void tell_outcome(struct sender *sender, const char *label, int status,
         printf("  #%llu", (unsigned long long)confirmation->place);
     if (!taken) {
         fputs("  ", stdout);
-        put_safe(stdout, confirmation && confirmation->error ? confirmation->error->text : carehub_strerror(status));
+        put_safe(stdout,
+                 confirmation && confirmation->error ? confirmation->error->text : carehub_strerror(status));
     }
     putchar('\n');
 }
@@ -58,13 +59,13 @@ static void complete_event(Carehub__V1__Event *event, uint8_t id[CAREHUB_ID_BYTE
 static int send_event(struct sender *sender, struct json_input *in, struct json_object *object)
 {
     struct pbjson_error error;
-    Carehub__V1__Event *event = (Carehub__V1__Event *)pbjson_parse_object(&carehub__v1__event__descriptor, object,
-                                                                          PBJSON_UUID, &error);
+    Carehub__V1__Event *event = (Carehub__V1__Event *)pbjson_parse_object(&carehub__v1__event__descriptor,
+                                                                          object, PBJSON_UUID, &error);
     if (!event) {
         char text[PBJSON_ERROR_TEXT_CHARS];
         pbjson_error_format(&error, text, sizeof text);
-        return fail(EXIT_NO, "The fields are those of proto/carehub/v1/event.proto.", "%s, line %llu: %s", in->name,
-                    (unsigned long long)in->object_line, text);
+        return fail(EXIT_NO, "The fields are those of proto/carehub/v1/event.proto.", "%s, line %llu: %s",
+                    in->name, (unsigned long long)in->object_line, text);
     }
     uint8_t id[CAREHUB_ID_BYTES];
     complete_event(event, id);
@@ -131,9 +132,12 @@ static int run_publish(const struct args *args)
 const struct command publish_commands[] = {
     {
         .summary = "send events, and wait until they are safe in the log",
-        .arguments = {{"FILE", "the events as JSON: one object, one on each line, or an array; '-' is standard input"}},
-        .detail = "An id is made where there is none, and the type follows from the body. Sending a file again is "
-                  "harmless as long as its events have ids: the hub recognises them.",
+        .arguments =
+            {{"FILE",
+              "the events as JSON: one object, one on each line, or an array; '-' is standard input"}},
+        .detail =
+            "An id is made where there is none, and the type follows from the body. Sending a file again is "
+            "harmless as long as its events have ids: the hub recognises them.",
         .example = "carehub publish fall.json",
         .run = run_publish,
     },

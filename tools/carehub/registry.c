@@ -9,8 +9,8 @@
 static int send_fact(struct sender *sender, struct json_input *in, struct json_object *object)
 {
     struct pbjson_error error;
-    Carehub__V1__Fact *fact = (Carehub__V1__Fact *)pbjson_parse_object(&carehub__v1__fact__descriptor, object,
-                                                                       PBJSON_UUID, &error);
+    Carehub__V1__Fact *fact =
+        (Carehub__V1__Fact *)pbjson_parse_object(&carehub__v1__fact__descriptor, object, PBJSON_UUID, &error);
     char label[SENDER_LABEL_BYTES];
     snprintf(label, sizeof label, "line %llu", (unsigned long long)in->object_line);
     if (!fact) {
@@ -95,7 +95,8 @@ const struct command registry_commands[] = {
         .verb = "load",
         .summary = "submit facts from a file, in order",
         .arguments = {{"FILE", "facts as JSON, one on each line; '-' is standard input"}},
-        .detail = "Stops at the first fact that the hub refuses; a few after it may be on their way already. Facts that "
+        .detail = "Stops at the first fact that the hub refuses; a few after it may be on their way already. "
+                  "Facts that "
                   "have an id are recognised when they are loaded again.",
         .example = "carehub registry load region.jsonl",
         .run = run_load,

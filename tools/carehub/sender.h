@@ -1,5 +1,5 @@
-/* sender.h - sends many publications one after the other without waiting for each: at most a window of them is on its
- * way; their outcomes come in order, in the client library's thread, and are counted here. */
+/* sender.h - sends many publications one after the other without waiting for each: at most a window of them
+ * is on its way; their outcomes come in order, in the client library's thread, and are counted here. */
 #ifndef CAREHUB_CLI_SENDER_H
 #define CAREHUB_CLI_SENDER_H
 
@@ -32,11 +32,12 @@ struct sender {
     struct progress progress;
 };
 
-void sender_start(struct sender *sender, struct session *session, const char *doing, sender_outcome_fn *outcome);
+void sender_start(struct sender *sender, struct session *session, const char *doing,
+                  sender_outcome_fn *outcome);
 void sender_end(struct sender *sender);
 
-/* Sends one item (as a group of one, when it is a fact) when there is room in the window; waits for that up to the
- * session's timeout. Returns an exit code. */
+/* Sends one item (as a group of one, when it is a fact) when there is room in the window; waits for that up
+ * to the session's timeout. Returns an exit code. */
 int sender_send(struct sender *sender, Carehub__V1__Item *item, const char *label);
 
 /* Waits until every outcome is known, up to the session's timeout without a new one. Returns an exit code. */

@@ -48,9 +48,10 @@ int session_config_path(const struct args *args, char path[SESSION_PATH_BYTES])
         snprintf(path, SESSION_PATH_BYTES, "%s/.config/carehub/carehub.conf", home ? home : "");
     if (readable(path))
         return EXIT_OK;
-    return fail(EXIT_NO,
-                "Name one with --config FILE or in $CAREHUB_CONFIG; `carehub init DIR` makes one for a new hub.",
-                "no configuration: there is neither ./carehub.conf nor %s", path);
+    return fail(
+        EXIT_NO,
+        "Name one with --config FILE or in $CAREHUB_CONFIG; `carehub init DIR` makes one for a new hub.",
+        "no configuration: there is neither ./carehub.conf nor %s", path);
 }
 
 int session_configure(struct session *session, const struct args *args)
@@ -167,6 +168,8 @@ int session_refused(struct session *session, const Carehub__V1__Error *error)
         advice = "Nothing is wrong with the request: try again in a moment.";
     if (session->json && error)
         print_error_json(error);
+    if (error && error->code == CAREHUB__V1__ERROR_CODE__UNKNOWN_NAME)
+        return fail(EXIT_NO, NULL, "%s", text); /* an answer, rather than a refusal */
     return fail(EXIT_REFUSED, advice, "the hub refused: %s", text && *text ? text : "no reason given");
 }
 
@@ -180,12 +183,13 @@ int session_failed(struct session *session, int result, const char *what)
         return session_refused(session, NULL);
     case CAREHUB_CONNECT:
     case CAREHUB_CLOSED:
-        return fail(EXIT_NO_HUB, "Try again when the hub is back; repeating is safe.", "the hub went away while %s: %s",
-                    what, reason);
+        return fail(EXIT_NO_HUB, "Try again when the hub is back; repeating is safe.",
+                    "the hub went away while %s: %s", what, reason);
     case CAREHUB_TIMEOUT:
-        return fail(EXIT_TIMED_OUT,
-                    "What was sent may or may not be in the log. Repeating is safe; --timeout SECONDS waits longer.",
-                    "no answer in time while %s", what);
+        return fail(
+            EXIT_TIMED_OUT,
+            "What was sent may or may not be in the log. Repeating is safe; --timeout SECONDS waits longer.",
+            "no answer in time while %s", what);
     default:
         return fail(EXIT_NO, NULL, "%s failed: %s", what, reason);
     }

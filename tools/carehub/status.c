@@ -28,7 +28,8 @@ static void row(const char *name, struct figure a, struct figure b, struct figur
     char text[COUNT_CHARS];
     printf("  %-12s", name);
     for (size_t i = 0; i < 3 && figures[i].of; i++)
-        printf("%12s %-*s", count_text(figures[i].count, text), i < 2 && figures[i + 1].of ? 14 : 0, figures[i].of);
+        printf("%12s %-*s", count_text(figures[i].count, text), i < 2 && figures[i + 1].of ? 14 : 0,
+               figures[i].of);
     putchar('\n');
 }
 
@@ -38,7 +39,8 @@ static void needs(const Carehub__V1__StatusAnswer *s, struct style style)
     char text[COUNT_CHARS];
     const char *on = tone_on(style, TONE_BAD), *off = tone_off(style, TONE_BAD);
     if (s->clock_suspect)
-        printf("%sThe clock jumped%s: deliveries that depend on dates wait. Check the time, then restart the hub.\n",
+        printf("%sThe clock jumped%s: deliveries that depend on dates wait. Check the time, then restart the "
+               "hub.\n",
                on, off);
     if (s->dead)
         printf("%s%s dead%s: see `carehub inbox dead`.\n", on, count_text(s->dead, text), off);
@@ -64,13 +66,16 @@ static void show(const Carehub__V1__StatusAnswer *s, struct style style)
     row("deliveries", (struct figure){s->deliveries, "sent"}, (struct figure){s->acks, "acknowledged"},
         (struct figure){s->undelivered, "waiting"});
     row("", (struct figure){s->held, "held"}, (struct figure){s->dead, "dead"}, none);
-    row("connected", (struct figure){s->sessions, "clients"}, (struct figure){s->attachments, "inboxes"}, none);
+    row("connected", (struct figure){s->sessions, "clients"}, (struct figure){s->attachments, "inboxes"},
+        none);
     row("registered", (struct figure){s->actors, "actors"}, (struct figure){s->clients, "clients"},
         (struct figure){s->inboxes, "inboxes"});
     row("", (struct figure){s->patients, "patients"}, none, none);
-    printf("  %-12spolicy '%s' since #%llu; database %s, write-ahead log %s; version %s\n", "rules, disk",
-           s->policy_name, (unsigned long long)s->policy_place, size_text(s->database_bytes, size),
-           size_text(s->wal_bytes, wal), s->version);
+    printf("  %-12s%12s '%s' since #%llu\n", "rules", "policy", s->policy_name,
+           (unsigned long long)s->policy_place);
+    printf("  %-12s%12s database, %s write-ahead log\n", "disk", size_text(s->database_bytes, size),
+           size_text(s->wal_bytes, wal));
+    printf("  %-12s%12s\n", "version", s->version);
 }
 
 static int once(struct session *session, bool clear)

@@ -13,8 +13,8 @@ struct receiver {
     struct session *session;
     carehub_subscription *subscription;
     struct wait wait;
-    int ack; /* Carehub__V1__AckKind, or -1: none */
-    uint64_t count; /* to receive; 0: no end */
+    int ack;           /* Carehub__V1__AckKind, or -1: none */
+    uint64_t count;    /* to receive; 0: no end */
     uint64_t received; /* of the library's thread alone */
     atomic_int code;   /* -1 while it goes on */
 };
@@ -33,10 +33,12 @@ static void add_count(struct json_object *line, const char *key, uint64_t value)
     json_object_object_add(line, key, json_object_new_string(text));
 }
 
-static void add_enum(struct json_object *line, const char *key, const ProtobufCEnumDescriptor *type, int value)
+static void add_enum(struct json_object *line, const char *key, const ProtobufCEnumDescriptor *type,
+                     int value)
 {
     const ProtobufCEnumValue *found = protobuf_c_enum_descriptor_get_value(type, value);
-    json_object_object_add(line, key, found ? json_object_new_string(found->name) : json_object_new_int(value));
+    json_object_object_add(line, key,
+                           found ? json_object_new_string(found->name) : json_object_new_int(value));
 }
 
 /* Prints a delivery; returns whether it is with the reader, so that it may be acknowledged. */
@@ -59,7 +61,8 @@ static bool print_delivery(const struct carehub_delivery *d)
 }
 
 /* The three callbacks are in the client library's thread. */
-static void on_delivery(void *arg, carehub_subscription *subscription, const struct carehub_delivery *delivery)
+static void on_delivery(void *arg, carehub_subscription *subscription,
+                        const struct carehub_delivery *delivery)
 {
     struct receiver *r = arg;
     if (atomic_load(&r->code) >= 0)
@@ -74,7 +77,8 @@ static void on_delivery(void *arg, carehub_subscription *subscription, const str
         stop(r, EXIT_OK);
 }
 
-static void on_skip(void *arg, carehub_subscription *subscription, Carehub__V1__Lane lane, uint64_t from, uint64_t to)
+static void on_skip(void *arg, carehub_subscription *subscription, Carehub__V1__Lane lane, uint64_t from,
+                    uint64_t to)
 {
     (void)arg, (void)subscription;
     struct json_object *line = json_object_new_object(), *skip = json_object_new_object();
@@ -152,12 +156,16 @@ const struct command subscribe_commands[] = {
     {
         .summary = "receive what is in an inbox, as JSON lines",
         .options = {{"inbox", "NAME", "the inbox; the client must speak for its actor", .required = true},
-                    {"ack", "KIND", "what is acknowledged once a line is written: stored, read or none (stored)",
+                    {"ack", "KIND",
+                     "what is acknowledged once a line is written: stored, read or none (stored)",
                      .words = "stored read none"},
                     {"count", "N", "end after so many (never)"},
-                    {"timeout", "SECONDS", "end after this time (never); exit code 5 if --count were not there by then"}},
-        .detail = "Each line is one delivery: lane, number, place, attempt, level of the view, and the event. Numbers "
-                  "that will not come are announced with --json as {\"skip\": …}. It takes the inbox over from whoever "
+                    {"timeout", "SECONDS",
+                     "end after this time (never); exit code 5 if --count were not there by then"}},
+        .detail = "Each line is one delivery: lane, number, place, attempt, level of the view, and the "
+                  "event. Numbers "
+                  "that will not come are announced with --json as {\"skip\": …}. It takes the inbox over "
+                  "from whoever "
                   "is attached to it.",
         .example = "carehub subscribe --inbox apotheek-peeters --count 1 --timeout 30",
         .run = run_subscribe,

@@ -12,17 +12,24 @@ struct feed {
     atomic_int code; /* -1 while it goes on */
 };
 
+static bool stop(struct feed *feed, int code)
+{
+    atomic_store(&feed->code, code);
+    wait_wake(&feed->wait);
+    return false;
+}
+
 /* In the client library's thread. */
 static bool on_answer(void *arg, int status, const Carehub__V1__Answer *answer)
 {
     struct feed *feed = arg;
     const Carehub__V1__Error *error = answer ? answer->error : NULL;
-    if (status != CAREHUB_OK || error || !answer || answer->answer_case != CAREHUB__V1__ANSWER__ANSWER_TAIL) {
-        atomic_store(&feed->code, error ? session_refused(feed->session, error)
-                                        : session_failed(feed->session, status, "following"));
-        wait_wake(&feed->wait);
-        return false;
-    }
+    if (atomic_load(&feed->code) >= 0)
+        return false; /* it was ended here */
+    if (error)
+        return stop(feed, session_refused(feed->session, error));
+    if (status != CAREHUB_OK || !answer || answer->answer_case != CAREHUB__V1__ANSWER__ANSWER_TAIL)
+        return stop(feed, session_failed(feed->session, status, "following"));
     for (size_t i = 0; i < answer->tail->n_lines; i++) {
         if (feed->session->json)
             print_json_line(&answer->tail->lines[i]->base);
@@ -32,11 +39,8 @@ static bool on_answer(void *arg, int status, const Carehub__V1__Answer *answer)
     if (answer->tail->missed)
         fprintf(stderr, "(%llu lines left out: this terminal was too slow)\n",
                 (unsigned long long)answer->tail->missed);
-    if (fflush(stdout) != 0) { /* whoever read it has gone */
-        atomic_store(&feed->code, EXIT_OK);
-        wait_wake(&feed->wait);
-        return false;
-    }
+    if (fflush(stdout) != 0)
+        return stop(feed, EXIT_OK); /* whoever read it has gone */
     return true;
 }
 
@@ -53,7 +57,9 @@ static int follow(struct feed *feed)
     do
         why = wait_for(&feed->wait, INT64_MAX);
     while (why == WAIT_WOKEN && atomic_load(&feed->code) < 0);
-    return why == WAIT_INTERRUPTED ? EXIT_OK : atomic_load(&feed->code);
+    if (why == WAIT_INTERRUPTED)
+        atomic_store(&feed->code, EXIT_OK);
+    return atomic_load(&feed->code);
 }
 
 static int run_tail(const struct args *args)
@@ -72,7 +78,8 @@ static int run_tail(const struct args *args)
 const struct command tail_commands[] = {
     {
         .summary = "show decisions and deliveries as they happen, until Ctrl-C",
-        .detail = "One line each: time, place in the log, type, person, what was decided or happened, for whom, why.",
+        .detail = "One line each: time, place in the log, type, person, what was decided or happened, for "
+                  "whom, why.",
         .example = "carehub tail",
         .run = run_tail,
     },

@@ -56,8 +56,8 @@ static void fill_offset(const char *argument, char *value)
     snprintf(value, TEMPLATE_VALUE_BYTES, "%ld", local.tm_gmtoff / 60);
 }
 
-/* Check digits: 97 less the remainder of the nine digits before them (National Register). Men get 001 to 997 and women
- * 002 to 998, so 999 is nobody. */
+/* Check digits: 97 less the remainder of the nine digits before them (National Register). Men get 001 to 997
+ * and women 002 to 998, so 999 is nobody. */
 static void fill_ssin(const char *argument, char *value)
 {
     long nine = strtol(argument, NULL, 10) * 1000 + 999;

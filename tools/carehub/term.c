@@ -24,8 +24,8 @@ struct style style_of(FILE *out)
 const char *tone_on(struct style style, enum tone tone)
 {
     static const char *const sequences[] = {
-        [TONE_PLAIN] = "",       [TONE_GOOD] = "\033[32m", [TONE_BAD] = "\033[31m",
-        [TONE_WAIT] = "\033[33m", [TONE_DIM] = "\033[2m",  [TONE_STRONG] = "\033[1m",
+        [TONE_PLAIN] = "",        [TONE_GOOD] = "\033[32m", [TONE_BAD] = "\033[31m",
+        [TONE_WAIT] = "\033[33m", [TONE_DIM] = "\033[2m",   [TONE_STRONG] = "\033[1m",
     };
     return style.colour ? sequences[tone] : "";
 }
@@ -38,7 +38,7 @@ const char *tone_off(struct style style, enum tone tone)
 const char *mark_text(struct style style, enum mark mark)
 {
     static const char *const marks[][2] = {
-        [MARK_YES] = {"+", "✓"}, [MARK_NO] = {"x", "✗"},    [MARK_WAIT] = {"~", "…"},
+        [MARK_YES] = {"+", "✓"},    [MARK_NO] = {"x", "✗"},   [MARK_WAIT] = {"~", "…"},
         [MARK_ARROW] = {"<-", "←"}, [MARK_DASH] = {"-", "·"},
     };
     return marks[mark][style.utf8];

@@ -28,7 +28,8 @@ const struct command trace_commands[] = {
     {
         .summary = "show the whole way of one event",
         .arguments = {{"EVENT", "its id (a UUID), or its place in the log: 123"}},
-        .detail = "Received, confirmed, decided for each candidate, sent, acknowledged; with times. Stored means that "
+        .detail = "Received, confirmed, decided for each candidate, sent, acknowledged; with times. Stored "
+                  "means that "
                   "the receiver's software has it, read that a human saw it.",
         .example = "carehub trace 1042",
         .run = run_trace,

@@ -20,7 +20,8 @@ void wait_end(struct wait *wait);
 /* Wakes the waiting thread; from any thread. Wakes are not counted. */
 void wait_wake(struct wait *wait);
 
-/* Waits until woken, interrupted (SIGINT, SIGTERM, SIGHUP) or until_ms of the monotonic clock (INT64_MAX: for ever). */
+/* Waits until woken, interrupted (SIGINT, SIGTERM, SIGHUP) or until_ms of the monotonic clock (INT64_MAX: for
+ * ever). */
 enum wait_result wait_for(struct wait *wait, int64_t until_ms);
 
 #endif

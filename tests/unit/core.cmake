@@ -1,0 +1,7 @@
+# The core, driven message by message.
+add_executable(test_core ${CMAKE_CURRENT_LIST_DIR}/test_core.c ${CMAKE_CURRENT_LIST_DIR}/core_fixture.c)
+target_link_libraries(test_core PRIVATE carehub_core PkgConfig::CMOCKA carehub_options)
+target_compile_definitions(test_core PRIVATE
+  CAREHUB_DEFAULT_POLICY="${PROJECT_SOURCE_DIR}/hub/policy/default.policy")
+add_test(NAME unit.core COMMAND test_core)
+set_tests_properties(unit.core PROPERTIES TIMEOUT 120)
