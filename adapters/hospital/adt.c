@@ -4,7 +4,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include <openssl/sha.h>
+#include <sodium.h>
 
 #include "adt_internal.h"
 #include "hl7v2_time.h"
@@ -42,7 +42,7 @@ const char *adt_outcome_name(enum adt_outcome outcome)
 static void episode_by_patient(struct adt_job *job, char *out, size_t size)
 {
     char admitted[64], text[1024];
-    uint8_t digest[SHA256_DIGEST_LENGTH];
+    uint8_t digest[crypto_hash_sha256_BYTES];
     adt_copy(job, adt_get(job, "PV1", 44, 1), admitted, sizeof admitted);
     Carehub__V1__Patient *patient = admitted[0] != '\0' ? adt_patient(job) : NULL;
     if (patient == NULL)
@@ -50,7 +50,7 @@ static void episode_by_patient(struct adt_job *job, char *out, size_t size)
     const Carehub__V1__Identifier *first = patient->identifiers[0];
     int len = snprintf(text, sizeof text, "%s|%s|%s", first->system, first->value, admitted);
     carehub__v1__patient__free_unpacked(patient, NULL);
-    SHA256((const uint8_t *)text, (size_t)len, digest);
+    crypto_hash_sha256(digest, (const uint8_t *)text, (size_t)len);
     for (size_t i = 0; i < EPISODE_DIGEST_BYTES && 2 * i + 2 < size; i++)
         snprintf(out + 2 * i, 3, "%02x", digest[i]);
 }

@@ -4,7 +4,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include <openssl/sha.h>
+#include <sodium.h>
 
 #include "adt.h"
 #include "hl7v2_ack.h"
@@ -24,7 +24,7 @@ struct hospital_message {
     const struct hospital *settings;
     const struct hospital_sender *sender; // NULL: unknown
     struct hl7v2_message *message;        // whole; only its header once slimmed, or when it could not be read
-    uint8_t sha256[SHA256_DIGEST_LENGTH];
+    uint8_t sha256[crypto_hash_sha256_BYTES];
     int64_t received_ms;
     struct hl7v2_location location; // of the problem
     enum hl7v2_condition condition;
@@ -38,7 +38,7 @@ static void copy(const struct hl7v2_message *message, const char *path, char *ou
 
 static struct hl7v2_location at(const char *segment, unsigned field)
 {
-    struct hl7v2_location location = {.sequence = 1, .field = field};
+    struct hl7v2_location location = {.sequence = segment[0] != '\0', .field = field};
     snprintf(location.segment, sizeof location.segment, "%s", segment);
     return location;
 }
@@ -115,7 +115,7 @@ static void set_key(struct hospital_message *self)
         used += (size_t)snprintf(text + used, sizeof text - used, "%zu:%s", strlen(part), part);
         used = used < sizeof text ? used : sizeof text - 1;
     }
-    SHA256((const uint8_t *)text, used, self->head.key);
+    crypto_hash_sha256(self->head.key, (const uint8_t *)text, used);
 }
 
 // Of what MSH-9 says it is and all that follows MSH, line ends aside. The rest of MSH a sender may change when it sends
@@ -125,10 +125,10 @@ static void set_digest(struct hospital_message *self)
     char type[64];
     size_t len;
     const char *text = hl7v2_text_bytes(self->message, &len);
-    SHA256_CTX ctx;
-    SHA256_Init(&ctx);
+    crypto_hash_sha256_state state;
+    crypto_hash_sha256_init(&state);
     copy(self->message, "MSH-9.0", type, sizeof type);
-    SHA256_Update(&ctx, type, strlen(type));
+    crypto_hash_sha256_update(&state, (const uint8_t *)type, strlen(type));
     const char *end = text + len;
     while (text < end && *text != '\r' && *text != '\n')
         text++;
@@ -138,10 +138,10 @@ static void set_digest(struct hospital_message *self)
         const char *line = text;
         while (text < end && *text != '\r' && *text != '\n')
             text++;
-        SHA256_Update(&ctx, "\r", 1);
-        SHA256_Update(&ctx, line, (size_t)(text - line));
+        crypto_hash_sha256_update(&state, (const uint8_t *)"\r", 1);
+        crypto_hash_sha256_update(&state, (const uint8_t *)line, (size_t)(text - line));
     }
-    SHA256_Final(self->head.digest, &ctx);
+    crypto_hash_sha256_final(&state, self->head.digest);
 }
 
 static void set_kind(struct hospital_message *self)
@@ -188,7 +188,7 @@ static struct format_message *open_message(const void *settings, const void *byt
     self->settings = settings;
     self->received_ms = received_ms;
     self->head.sender = "";
-    SHA256(bytes, len, self->sha256);
+    crypto_hash_sha256(self->sha256, bytes, len);
     self->message = hl7v2_parse(bytes, len, NULL, &error);
     bool whole = self->message != NULL;
     if (!whole)
@@ -307,9 +307,9 @@ static struct hl7v2_ack_error ack_error(const struct hospital_message *self, con
         [FORMAT_FAULT_IDENTITY] = {"PID", 3, HL7V2_CONDITION_UNKNOWN_KEY},
         [FORMAT_FAULT_ORIGINAL] = {"PV1", 19, HL7V2_CONDITION_UNKNOWN_KEY},
         [FORMAT_FAULT_DUPLICATE] = {"MSH", 10, HL7V2_CONDITION_DUPLICATE_KEY},
-        [FORMAT_FAULT_CONTENT] = {"MSH", 0, HL7V2_CONDITION_INTERNAL},
-        [FORMAT_FAULT_NOT_ALLOWED] = {"MSH", 0, HL7V2_CONDITION_INTERNAL},
-        [FORMAT_FAULT_UNAVAILABLE] = {"MSH", 0, HL7V2_CONDITION_INTERNAL},
+        [FORMAT_FAULT_CONTENT] = {"", 0, HL7V2_CONDITION_INTERNAL},
+        [FORMAT_FAULT_NOT_ALLOWED] = {"", 0, HL7V2_CONDITION_INTERNAL},
+        [FORMAT_FAULT_UNAVAILABLE] = {"", 0, HL7V2_CONDITION_INTERNAL},
     };
     if (outcome->fault == FORMAT_FAULT_NATIVE)
         return (struct hl7v2_ack_error){self->location, self->condition, 'E', self->head.problem, NULL};

@@ -54,7 +54,7 @@ struct event_memory {
     uint64_t patient;
     uint32_t publisher;
     int64_t received_ms;
-    Carehub__V1__EventEntry *entry; /* malloc'd */
+    Carehub__V1__EventEntry facets; /* what decides; without id, digest and old decisions. Addressees are owned */
     uint8_t *bytes;
     size_t size;
     struct {
@@ -120,6 +120,7 @@ struct core {
 
     struct inbox **ready; /* may have something to send */
     size_t n_ready, ready_capacity;
+    bool any_blocked;       /* a lane waits for a change of the state */
     struct inbox **touched; /* to be flushed with the batch */
     size_t n_touched, touched_capacity;
     struct {

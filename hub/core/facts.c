@@ -170,10 +170,11 @@ static bool take(struct core *core, const struct client *client, const Fact *fac
                             .place = context.place,
                             .number = context.person ? context.person->number : context.number,
                             .in_flight = kind->stops_deliveries ? in_flight_of(core, context.person->number) : 0};
-    /* What waits may have to be looked at again. */
-    for (size_t i = 0; i < core->registry.n_inboxes; i++)
-        if (core->registry.inboxes[i]->session)
+    if (core->any_blocked) { /* what waits for a change may have got it */
+        for (size_t i = 0; i < core->registry.n_inboxes; i++)
             mark_ready(core, core->registry.inboxes[i]);
+        core->any_blocked = false;
+    }
     return true;
 }
 

@@ -11,7 +11,9 @@ enum { EVENTS_MEMORY_BYTES = 96 << 20, FRAMES_PER_TURN = 8 };
 
 static void event_free(struct event_memory *event)
 {
-    carehub__v1__event_entry__free_unpacked(event->entry, NULL);
+    for (size_t i = 0; i < event->facets.n_addressees; i++)
+        carehub__v1__addressee__free_unpacked(event->facets.addressees[i], NULL);
+    free(event->facets.addressees);
     for (int i = 0; i < 4; i++)
         free(event->views[i].bytes);
     free(event->bytes);
@@ -51,10 +53,15 @@ static struct event_memory *remember(struct core *core, const Entry *entry, cons
     event->size = size;
     event->bytes = xcalloc(1, size);
     memcpy(event->bytes, bytes, size);
-    /* Who decides again needs the event's facets, not its old decisions. */
-    Carehub__V1__EventEntry facets = *entry->event;
-    facets.n_decisions = 0;
-    event->entry = message_copy(&facets);
+    event->facets = *entry->event;
+    event->facets.id = event->facets.digest = (ProtobufCBinaryData){0, NULL};
+    event->facets.n_decisions = 0;
+    event->facets.decisions = NULL;
+    event->facets.addressees = NULL;
+    if (event->facets.n_addressees > 0)
+        event->facets.addressees = xcalloc(event->facets.n_addressees, sizeof *event->facets.addressees);
+    for (size_t i = 0; i < event->facets.n_addressees; i++)
+        event->facets.addressees[i] = message_copy(entry->event->addressees[i]);
     u64map_set(&core->events, event->place, event);
     *(core->newest_event ? &core->newest_event->newer : &core->oldest_event) = event;
     core->newest_event = event;
@@ -149,7 +156,7 @@ static enum verdict reconsider(struct core *core, const struct inbox *inbox, str
     struct route_original original;
     struct route_decision decision;
     entry.actor = event->publisher;
-    entry.event = event->entry;
+    entry.event = &event->facets;
     route_input_of(core, &entry, &input, &original);
     input.patient = person->card;
     route_one(&input, inbox->card->actor, &decision);
@@ -160,7 +167,7 @@ static enum verdict reconsider(struct core *core, const struct inbox *inbox, str
         return WAIT;
     if (decision.outcome == OUTCOME(WITHHOLD))
         return item->notice ? SEND : END; /* a notice says nothing that could be withdrawn */
-    if (!item->notice && !(inbox->types & 1) && !(inbox->types >> event->entry->type & 1)) {
+    if (!item->notice && !(inbox->types & 1) && !(inbox->types >> event->facets.type & 1)) {
         *why = REASON(NOT_SUBSCRIBED);
         return END;
     }
@@ -175,7 +182,7 @@ static enum verdict reconsider(struct core *core, const struct inbox *inbox, str
 /* A correction of something that this inbox refused and will be sent again waits for it. */
 static bool waits_for_original(const struct inbox *inbox, const struct event_memory *event, int64_t *until_ms)
 {
-    uint64_t original = event->entry->amends ? event->entry->amends : event->entry->retracts;
+    uint64_t original = event->facets.amends ? event->facets.amends : event->facets.retracts;
     for (size_t i = 0; original && i < inbox->n_exceptions; i++) {
         const struct exception *exception = &inbox->exceptions[i];
         if (exception->item.place == original && exception->state == CAREHUB__V1__EXCEPTION_CARD__STATE__RETRY) {
@@ -289,6 +296,7 @@ static enum step push_item(struct frame *frame, int which, uint64_t number, stru
     enum verdict verdict = event ? reconsider(core, frame->inbox, event, item, &why) : WAIT;
     if (verdict == WAIT) {
         lane->blocked_on = core->last_place;
+        core->any_blocked = true;
         return STEP_STOP;
     }
     if (verdict == END || !view(event, item, &bytes)) {

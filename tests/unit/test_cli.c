@@ -89,8 +89,7 @@ static void values_are_where_the_command_looks_for_them(void **state)
     struct args args;
     char error[ARGS_ERROR_BYTES];
     const char *actors[4];
-    assert_int_equal(parse(&args, "client add pharmis --actor a --json --actor=b --timeout 2.5", error),
-                     ARGS_OK);
+    assert_int_equal(parse(&args, "client add pharmis --actor a --json --actor=b --timeout 2.5", error), ARGS_OK);
     assert_string_equal(args_value(&args, 0), "pharmis");
     assert_null(args_value(&args, 1));
     assert_int_equal(args_all(&args, "actor", actors, 4), 2);
@@ -125,8 +124,7 @@ static void every_command_has_help_and_an_example_that_parses_up_to_quoting(void
         for (const struct command *c = noun->commands; c->run; c++) {
             char synopsis[256], begin[128];
             command_synopsis(noun, c, synopsis, sizeof synopsis);
-            snprintf(begin, sizeof begin, "carehub %s%s%s", noun->name, c->verb ? " " : "",
-                     c->verb ? c->verb : "");
+            snprintf(begin, sizeof begin, "carehub %s%s%s", noun->name, c->verb ? " " : "", c->verb ? c->verb : "");
             assert_non_null(c->summary);
             assert_non_null(c->example);
             assert_int_equal(strncmp(c->example, begin, strlen(begin)), 0);
@@ -241,8 +239,7 @@ static void events_are_a_uuid_or_a_place(void **state)
     assert_int_equal(event.place, 123);
     assert_int_equal(input_event("123", &event), EXIT_OK);
     assert_int_equal(event.place, 123);
-    static const char *const wrong[] = {"",    "0",  "#",        "#0",
-                                        "12x", "-1", "01a20090", "99999999999999999999999"};
+    static const char *const wrong[] = {"", "0", "#", "#0", "12x", "-1", "01a20090", "99999999999999999999999"};
     for (size_t i = 0; i < sizeof wrong / sizeof wrong[0]; i++)
         assert_int_equal(input_event(wrong[i], &event), EXIT_USAGE);
     loud_stderr(kept);
@@ -261,8 +258,7 @@ static void times_are_dates_or_durations_from_now(void **state)
     assert_in_range(ms - now, 2 * 86400000, 2 * 86400000 + 5000);
     assert_int_equal(input_time(NULL, &ms), EXIT_OK);
     assert_int_equal(ms, 0);
-    static const char *const wrong[] = {"",   "2026-02-30", "2026-13-01", "tomorrow",
-                                        "+2", "+d",         "+-1d",       "01/03/2026"};
+    static const char *const wrong[] = {"", "2026-02-30", "2026-13-01", "tomorrow", "+2", "+d", "+-1d", "01/03/2026"};
     for (size_t i = 0; i < sizeof wrong / sizeof wrong[0]; i++)
         assert_int_equal(input_time(wrong[i], &ms), EXIT_USAGE);
     loud_stderr(kept);
@@ -326,7 +322,7 @@ static void objects_longer_than_a_chunk_are_read_whole(void **state)
     assert_non_null(text);
     int n = snprintf(text, 2 * LONG, "{\"a\":\"");
     memset(text + n, 'x', LONG);
-    strcpy(text + n + LONG, "\"}\n{}");
+    snprintf(text + n + LONG, LONG, "\"}\n{}");
     assert_int_equal(count_objects(text), 2);
     free(text);
 }

@@ -35,8 +35,8 @@ static Carehub__V1__TraceLine line(Carehub__V1__TraceLine__Step step, int64_t af
     return l;
 }
 
-static Carehub__V1__TraceLine decided(char *actor, char *role, Carehub__V1__Outcome outcome,
-                                      Carehub__V1__Reason reason, Carehub__V1__Level level)
+static Carehub__V1__TraceLine decided(char *actor, char *role, Carehub__V1__Outcome outcome, Carehub__V1__Reason reason,
+                                      Carehub__V1__Level level)
 {
     Carehub__V1__TraceLine l = line(STEP(DECIDED), 1, actor);
     l.role = role;
@@ -74,12 +74,12 @@ static void trace_shows_the_whole_way_in_the_order_of_time(void **state)
     Carehub__V1__TraceLine received = line(STEP(RECEIVED), 0, ""), confirmed = line(STEP(CONFIRMED), 3, "");
     received.client = "hospital-adapter";
     received.publisher = "az-demo";
-    Carehub__V1__TraceLine gp = decided("dr-janssens", "gp", OUTCOME(DELIVER), REASON(MEMBER_WITH_CONSENT),
-                                        CAREHUB__V1__LEVEL__LEVEL_CLINICAL);
-    Carehub__V1__TraceLine nurse = decided("wit-gele-zorg", "home-nurse", OUTCOME(DELIVER),
-                                           REASON(MEMBER_WITH_CONSENT), CAREHUB__V1__LEVEL__LEVEL_CLINICAL);
-    Carehub__V1__TraceLine insurer = decided("ziekenfonds-demo", "insurer", OUTCOME(WITHHOLD),
-                                             REASON(CELL_NONE), CAREHUB__V1__LEVEL__LEVEL_NONE);
+    Carehub__V1__TraceLine gp =
+        decided("dr-janssens", "gp", OUTCOME(DELIVER), REASON(MEMBER_WITH_CONSENT), CAREHUB__V1__LEVEL__LEVEL_CLINICAL);
+    Carehub__V1__TraceLine nurse = decided("wit-gele-zorg", "home-nurse", OUTCOME(DELIVER), REASON(MEMBER_WITH_CONSENT),
+                                           CAREHUB__V1__LEVEL__LEVEL_CLINICAL);
+    Carehub__V1__TraceLine insurer =
+        decided("ziekenfonds-demo", "insurer", OUTCOME(WITHHOLD), REASON(CELL_NONE), CAREHUB__V1__LEVEL__LEVEL_NONE);
     Carehub__V1__TraceLine sent = delivery(STEP(SENT), 4, "dr-janssens");
     Carehub__V1__TraceLine stored = delivery(STEP(ACKNOWLEDGED_STORED), 1500, "dr-janssens");
     Carehub__V1__TraceLine queued = delivery(STEP(QUEUED), 9000, "wit-gele-zorg");
@@ -87,25 +87,24 @@ static void trace_shows_the_whole_way_in_the_order_of_time(void **state)
                                                    &insurer, &confirmed, &stored, &sent};
     char *text = rendered_trace(lines, 8, plain);
     assert_string_equal(
-        text,
-        "HospitalDischarge of P7 (#1042): 2 told, 1 acknowledged, 1 not yet; 1 not told\n"
-        "  01a20090-c721-7698-bd44-cbc3a72b8141, 2026-03-01\n"
-        "\n"
-        "21:00:00.123         +0 ms  - received   az-demo                       from hospital-adapter\n"
-        "21:00:00.124         +1 ms  + told       dr-janssens       gp          clinical: member of the care "
-        "team, "
-        "with the person's consent\n"
-        "21:00:00.124         +1 ms  + told       wit-gele-zorg     home-nurse  clinical: member of the care "
-        "team, "
-        "with the person's consent\n"
-        "21:00:00.124         +1 ms  x not told   ziekenfonds-demo  insurer     the access matrix gives this "
-        "role "
-        "nothing of this type\n"
-        "21:00:00.126         +3 ms  - confirmed                                safe in the log at #1042\n"
-        "21:00:00.127         +4 ms  - sent       dr-janssens                   immediate 12 in dr-janssens\n"
-        "21:00:01.623     +1,500 ms  + stored     dr-janssens                   immediate 12 in dr-janssens\n"
-        "now                         ~ queued     wit-gele-zorg                 immediate 12 in "
-        "wit-gele-zorg\n");
+        text, "HospitalDischarge of P7 (#1042): 2 told, 1 acknowledged, 1 not yet; 1 not told\n"
+              "  01a20090-c721-7698-bd44-cbc3a72b8141, 2026-03-01\n"
+              "\n"
+              "21:00:00.123         +0 ms  - received   az-demo                       from hospital-adapter\n"
+              "21:00:00.124         +1 ms  + told       dr-janssens       gp          clinical: member of the care "
+              "team, "
+              "with the person's consent\n"
+              "21:00:00.124         +1 ms  + told       wit-gele-zorg     home-nurse  clinical: member of the care "
+              "team, "
+              "with the person's consent\n"
+              "21:00:00.124         +1 ms  x not told   ziekenfonds-demo  insurer     the access matrix gives this "
+              "role "
+              "nothing of this type\n"
+              "21:00:00.126         +3 ms  - confirmed                                safe in the log at #1042\n"
+              "21:00:00.127         +4 ms  - sent       dr-janssens                   immediate 12 in dr-janssens\n"
+              "21:00:01.623     +1,500 ms  + stored     dr-janssens                   immediate 12 in dr-janssens\n"
+              "now                         ~ queued     wit-gele-zorg                 immediate 12 in "
+              "wit-gele-zorg\n");
     free(text);
 }
 
@@ -135,8 +134,8 @@ static void trace_of_nothing_says_so(void **state)
 static void marks_and_colours_only_where_the_terminal_has_them(void **state)
 {
     (void)state;
-    Carehub__V1__TraceLine gp = decided("dr-janssens", "gp", OUTCOME(DELIVER), REASON(MEMBER_WITH_CONSENT),
-                                        CAREHUB__V1__LEVEL__LEVEL_CARE);
+    Carehub__V1__TraceLine gp =
+        decided("dr-janssens", "gp", OUTCOME(DELIVER), REASON(MEMBER_WITH_CONSENT), CAREHUB__V1__LEVEL__LEVEL_CARE);
     const Carehub__V1__TraceLine *const lines[] = {&gp};
     char *text = rendered_trace(lines, 1, (struct style){.colour = true, .utf8 = true});
     assert_non_null(strstr(text, "\033[32m\u2713 told\033[0m"));
@@ -196,15 +195,15 @@ static void explanation_begins_with_the_conclusion_and_marks_what_decided(void *
     e.rules = rules;
     e.n_rules = 3;
     char *text = rendered_explanation(&e, 0);
-    assert_string_equal(
-        text, "apotheek-peeters was not told: the person has no consent for continuity of care in force "
-              "that covers this\n"
-              "  HospitalDischarge (#1042) of P7.\n"
-              "\n"
-              "Rules, in the order in which they were looked at:\n"
-              "  +  registered and active              UNKNOWN_ACTOR\n"
-              "  +  member since #33       pharmacist  NO_RELATION\n"
-              "  x  no consent in force    pharmacist  <- this decided: NO_CONSENT\n");
+    assert_string_equal(text,
+                        "apotheek-peeters was not told: the person has no consent for continuity of care in force "
+                        "that covers this\n"
+                        "  HospitalDischarge (#1042) of P7.\n"
+                        "\n"
+                        "Rules, in the order in which they were looked at:\n"
+                        "  +  registered and active              UNKNOWN_ACTOR\n"
+                        "  +  member since #33       pharmacist  NO_RELATION\n"
+                        "  x  no consent in force    pharmacist  <- this decided: NO_CONSENT\n");
     free(text);
 }
 
@@ -243,11 +242,10 @@ static void explanation_of_another_place_is_conditional(void **state)
     e.recorded = &then;
     e.recomputed = &now;
     char *text = rendered_explanation(&e, 2000);
-    assert_string_equal(text,
-                        "apotheek-claes would not be told as of #2000: neither in the person's care team nor "
-                        "holder of a grant\n"
-                        "  HospitalDischarge (#1042) of P7; never a candidate: neither in the care team nor "
-                        "with a grant.\n");
+    assert_string_equal(text, "apotheek-claes would not be told as of #2000: neither in the person's care team nor "
+                              "holder of a grant\n"
+                              "  HospitalDischarge (#1042) of P7; never a candidate: neither in the care team nor "
+                              "with a grant.\n");
     free(text);
 }
 
@@ -257,10 +255,9 @@ static void explanation_of_what_was_not_kept_says_that_nothing_is_left(void **st
     Carehub__V1__ExplainAnswer e = explanation("dr-janssens", false);
     e.not_kept = true;
     char *text = rendered_explanation(&e, 0);
-    assert_string_equal(
-        text, "dr-janssens was not told: the person had not consented, so the event was not kept\n"
-              "  #1042 holds no more than its id. A later consent does not bring it back: the source "
-              "sends a new event.\n");
+    assert_string_equal(text, "dr-janssens was not told: the person had not consented, so the event was not kept\n"
+                              "  #1042 holds no more than its id. A later consent does not bring it back: the source "
+                              "sends a new event.\n");
     free(text);
 }
 
@@ -272,9 +269,9 @@ static void withdrawn_delivery_says_which_rule_denies_now(void **state)
     end.why = REASON(NO_CONSENT);
     const Carehub__V1__TraceLine *const lines[] = {&end};
     char *text = rendered_trace(lines, 1, plain);
-    assert_non_null(
-        strstr(text, "x ended  dr-janssens    withdrawn before it was handed over: the entitlement had gone "
-                     "(the person has no consent for continuity of care in force that covers this)\n"));
+    assert_non_null(strstr(text,
+                           "x ended  dr-janssens    withdrawn before it was handed over: the entitlement had gone "
+                           "(the person has no consent for continuity of care in force that covers this)\n"));
     free(text);
 }
 
@@ -298,10 +295,10 @@ static void explanation_that_disagrees_with_the_log_is_loud(void **state)
 static void tail_is_one_aligned_line_for_each_decision(void **state)
 {
     (void)state;
-    Carehub__V1__TraceLine told = decided("dr-janssens", "gp", OUTCOME(DELIVER), REASON(MEMBER_WITH_CONSENT),
-                                          CAREHUB__V1__LEVEL__LEVEL_CLINICAL);
-    Carehub__V1__TraceLine held = decided("wit-gele-zorg", "home-nurse", OUTCOME(HOLD),
-                                          REASON(ACTOR_SUSPENDED), CAREHUB__V1__LEVEL__LEVEL_NONE);
+    Carehub__V1__TraceLine told =
+        decided("dr-janssens", "gp", OUTCOME(DELIVER), REASON(MEMBER_WITH_CONSENT), CAREHUB__V1__LEVEL__LEVEL_CLINICAL);
+    Carehub__V1__TraceLine held =
+        decided("wit-gele-zorg", "home-nurse", OUTCOME(HOLD), REASON(ACTOR_SUSPENDED), CAREHUB__V1__LEVEL__LEVEL_NONE);
     held.type = CAREHUB__V1__EVENT_TYPE__FALL_REPORTED;
     char *text = NULL;
     size_t size;
@@ -309,11 +306,11 @@ static void tail_is_one_aligned_line_for_each_decision(void **state)
     story_line(&told, out, plain);
     story_line(&held, out, plain);
     fclose(out);
-    assert_string_equal(
-        text, "21:00:00.124  #1042      HospitalDischarge   P7      + told        dr-janssens           "
-              "clinical: member of the care team, with the person's consent\n"
-              "21:00:00.124  #1042      FallReported        P7      ~ held        wit-gele-zorg         "
-              "the actor is suspended; waits until that is over, or the deadline\n");
+    assert_string_equal(text,
+                        "21:00:00.124  #1042      HospitalDischarge   P7      + told        dr-janssens           "
+                        "clinical: member of the care team, with the person's consent\n"
+                        "21:00:00.124  #1042      FallReported        P7      ~ held        wit-gele-zorg         "
+                        "the actor is suspended; waits until that is over, or the deadline\n");
     free(text);
 }
 

@@ -24,7 +24,7 @@ static bool fill(void *ctx, const char *name, const char *argument, char value[T
     (void)ctx, (void)argument;
     if (strcmp(name, "KEY") != 0)
         return false;
-    strcpy(value, KEY);
+    snprintf(value, TEMPLATE_VALUE_BYTES, "%s", KEY);
     return true;
 }
 

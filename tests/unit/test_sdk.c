@@ -52,10 +52,12 @@ static void expect(struct seen *s, int i, intptr_t what, int64_t value)
     for (int waited_ms = 0; waited_ms < PATIENCE_MS; waited_ms += 2) {
         pthread_mutex_lock(&s->lock);
         bool is_there = s->n > i;
+        intptr_t seen_what = is_there ? s->items[i].what : 0;
+        int64_t seen_value = is_there ? s->items[i].value : 0;
         pthread_mutex_unlock(&s->lock);
         if (is_there) {
-            assert_int_equal(s->items[i].what, what);
-            assert_int_equal(s->items[i].value, value);
+            assert_int_equal(seen_what, what);
+            assert_int_equal(seen_value, value);
             return;
         }
         usleep(2000);

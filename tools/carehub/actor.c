@@ -93,8 +93,7 @@ static void list_page(void *ctx, const Carehub__V1__ListAnswer *page)
         bool active = card->standing == CAREHUB__V1__STANDING__ACTIVE;
         table_cell(l->table, TONE_STRONG, "%s", card->name);
         table_cell(l->table, TONE_PLAIN, "%s", card->display);
-        table_cell(l->table, TONE_PLAIN, "%s",
-                   enum_text(&carehub__v1__actor_kind__descriptor, card->kind, text));
+        table_cell(l->table, TONE_PLAIN, "%s", enum_text(&carehub__v1__actor_kind__descriptor, card->kind, text));
         table_cell(l->table, active ? TONE_GOOD : TONE_BAD, "%s",
                    enum_text(&carehub__v1__standing__descriptor, card->standing, text));
         table_cell(l->table, TONE_PLAIN, "%s%s", listed->n_inboxes ? listed->inboxes[0] : "-",
@@ -109,8 +108,7 @@ static int run_list(const struct args *args)
     int code = session_open(&session, args);
     if (code == EXIT_OK) {
         struct listing listing = {table_new(headings), session.json};
-        code =
-            list_all(&session, CAREHUB__V1__LIST_KIND__LIST_ACTORS, args_value(args, 0), list_page, &listing);
+        code = list_all(&session, CAREHUB__V1__LIST_KIND__LIST_ACTORS, args_value(args, 0), list_page, &listing);
         if (code == EXIT_OK && !session.json)
             table_print(listing.table, stdout, session.style);
         table_destroy(&listing.table);
@@ -119,21 +117,20 @@ static int run_list(const struct args *args)
     return code;
 }
 
-#define ACTOR_OPTIONS                                                                                        \
-    {"display", "TEXT", "the name that people know it by"},                                                  \
-        {"identifier", "SYSTEM:VALUE", "nihdi:…, cbe:…, or SYSTEM|VALUE; may be given several times",        \
-         .repeats = true},                                                                                   \
-        {"language", "CODE", "nl, fr, de or en", .words = "nl fr de en"},                                    \
-    {                                                                                                        \
-        "region", "NAME", "the region it works in"                                                           \
+#define ACTOR_OPTIONS                                                                                                  \
+    {"display", "TEXT", "the name that people know it by"},                                                            \
+        {"identifier", "SYSTEM:VALUE", "nihdi:…, cbe:…, or SYSTEM|VALUE; may be given several times",                  \
+         .repeats = true},                                                                                             \
+        {"language", "CODE", "nl, fr, de or en", .words = "nl fr de en"},                                              \
+    {                                                                                                                  \
+        "region", "NAME", "the region it works in"                                                                     \
     }
 
 const struct command actor_commands[] = {
     {
         .verb = "add",
         .summary = "register an actor",
-        .arguments = {{"NAME",
-                       "its name in the hub: a to z, 0 to 9, '-' and '.'; never used again for another"}},
+        .arguments = {{"NAME", "its name in the hub: a to z, 0 to 9, '-' and '.'; never used again for another"}},
         .options = {{"kind", "KIND", "what it is", .required = true, .words = KINDS}, ACTOR_OPTIONS},
         .example = "carehub actor add apotheek-peeters --kind organisation --display 'Apotheek Peeters'",
         .run = run_add_or_set,

@@ -7,8 +7,8 @@
 
 enum { TIMEOUT_MAX_S = 86400 };
 
-__attribute__((format(printf, 2, 3))) static enum args_status wrong(char error[ARGS_ERROR_BYTES],
-                                                                    const char *format, ...)
+__attribute__((format(printf, 2, 3))) static enum args_status wrong(char error[ARGS_ERROR_BYTES], const char *format,
+                                                                    ...)
 {
     va_list list;
     va_start(list, format);
@@ -120,8 +120,7 @@ static enum args_status take_words(struct args *args, int i, int argc, char *con
         else if (options && strncmp(argv[i], "--", 2) == 0)
             status = take_option(args, &i, argc, argv, error);
         else if (options && argv[i][0] == '-' && argv[i][1] != '\0')
-            status =
-                wrong(error, "there is no option %.64s: options have two dashes and a whole word", argv[i]);
+            status = wrong(error, "there is no option %.64s: options have two dashes and a whole word", argv[i]);
         else
             status = take_value(args, argv[i], error);
     }
@@ -141,8 +140,7 @@ static enum args_status check_complete(const struct args *args, char *error)
     char *end = NULL;
     double seconds = timeout ? strtod(timeout, &end) : 1;
     if (timeout && (end == timeout || *end || !(seconds > 0 && seconds <= TIMEOUT_MAX_S)))
-        return wrong(error, "--timeout '%.32s' is not a number of seconds, 0.001 to %d", timeout,
-                     TIMEOUT_MAX_S);
+        return wrong(error, "--timeout '%.32s' is not a number of seconds, 0.001 to %d", timeout, TIMEOUT_MAX_S);
     return ARGS_OK;
 }
 

@@ -1,19 +1,20 @@
 #include "card.h"
 
-#include <string.h>
-
 #include "facts.h"
 
 static const char *until(int64_t ms, char text[WHEN_CHARS])
 {
-    return ms ? when_text(ms, text) : strcpy(text, "no end");
+    if (ms)
+        return when_text(ms, text);
+    snprintf(text, WHEN_CHARS, "no end");
+    return text;
 }
 
 void card_head(const Carehub__V1__PatientAnswer *patient, FILE *out, struct style style)
 {
-    fprintf(out, "%sP%llu%s%s, as of #%llu\n", tone_on(style, TONE_STRONG),
-            (unsigned long long)patient->number, tone_off(style, TONE_STRONG),
-            patient->deceased ? ", deceased" : "", (unsigned long long)patient->from_place);
+    fprintf(out, "%sP%llu%s%s, as of #%llu\n", tone_on(style, TONE_STRONG), (unsigned long long)patient->number,
+            tone_off(style, TONE_STRONG), patient->deceased ? ", deceased" : "",
+            (unsigned long long)patient->from_place);
 }
 
 static void cells_actor(struct table *table, const Carehub__V1__ListedMember *listed)
@@ -81,8 +82,7 @@ void card_excluded(const Carehub__V1__PatientAnswer *patient, FILE *out, struct 
 
 void card_grants(const Carehub__V1__PatientAnswer *patient, FILE *out, struct style style)
 {
-    static const char *const headings[] = {"grant to", "name",  "role",  "kind",
-                                           "up to",    "until", "place", NULL};
+    static const char *const headings[] = {"grant to", "name", "role", "kind", "up to", "until", "place", NULL};
     if (patient->n_grants == 0) {
         fputs("No grants.\n", out);
         return;
@@ -92,10 +92,8 @@ void card_grants(const Carehub__V1__PatientAnswer *patient, FILE *out, struct st
         const Carehub__V1__PatientCard__Member *m = patient->grants[i]->member;
         char text[ENUM_CHARS], when[WHEN_CHARS];
         cells_actor(table, patient->grants[i]);
-        table_cell(table, TONE_PLAIN, "%s",
-                   m ? enum_text(&carehub__v1__grant_kind__descriptor, m->grant, text) : "");
-        table_cell(table, TONE_PLAIN, "%s",
-                   m && m->max_level ? level_text(m->max_level) : "as the policy says");
+        table_cell(table, TONE_PLAIN, "%s", m ? enum_text(&carehub__v1__grant_kind__descriptor, m->grant, text) : "");
+        table_cell(table, TONE_PLAIN, "%s", m && m->max_level ? level_text(m->max_level) : "as the policy says");
         table_cell(table, TONE_PLAIN, "%.19s", m ? until(m->until_ms, when) : "");
         table_cell(table, TONE_DIM, "#%llu", m ? (unsigned long long)m->since : 0);
     }

@@ -9,8 +9,7 @@
 enum { GIVEN_MAX = 100 };
 
 /* The list given with an option, or else the one that is registered. */
-static char **given_or(const struct args *args, const char *option, char **room, char **old, size_t n_old,
-                       size_t *n)
+static char **given_or(const struct args *args, const char *option, char **room, char **old, size_t n_old, size_t *n)
 {
     *n = args_all(args, option, (const char **)room, GIVEN_MAX);
     if (*n)
@@ -19,15 +18,14 @@ static char **given_or(const struct args *args, const char *option, char **room,
     return old;
 }
 
-static void fill_roles(const struct args *args, const Carehub__V1__ListedClient *old,
-                       Carehub__V1__ClientSet *set, Carehub__V1__OperatorRole *room)
+static void fill_roles(const struct args *args, const Carehub__V1__ListedClient *old, Carehub__V1__ClientSet *set,
+                       Carehub__V1__OperatorRole *room)
 {
     const char *names[GIVEN_MAX];
     set->n_roles = args_all(args, "role", names, GIVEN_MAX);
     set->roles = room;
     for (size_t i = 0; i < set->n_roles; i++)
-        room[i] =
-            (Carehub__V1__OperatorRole)input_enum(&carehub__v1__operator_role__descriptor, "", names[i]);
+        room[i] = (Carehub__V1__OperatorRole)input_enum(&carehub__v1__operator_role__descriptor, "", names[i]);
     if (set->n_roles == 0 && old) {
         set->n_roles = old->n_roles;
         set->roles = old->roles;
@@ -40,10 +38,9 @@ static int add_or_set(struct session *session, const struct args *args, const Ca
     char *actors[GIVEN_MAX], *publishes[GIVEN_MAX], *facts[GIVEN_MAX];
     Carehub__V1__OperatorRole roles[GIVEN_MAX];
     set.name = field(args_value(args, 0));
-    set.actors =
-        given_or(args, "actor", actors, old ? old->actors : NULL, old ? old->n_actors : 0, &set.n_actors);
-    set.publishes = given_or(args, "publishes", publishes, old ? old->publishes : NULL,
-                             old ? old->n_publishes : 0, &set.n_publishes);
+    set.actors = given_or(args, "actor", actors, old ? old->actors : NULL, old ? old->n_actors : 0, &set.n_actors);
+    set.publishes = given_or(args, "publishes", publishes, old ? old->publishes : NULL, old ? old->n_publishes : 0,
+                             &set.n_publishes);
     set.facts = given_or(args, "fact", facts, old ? old->facts : NULL, old ? old->n_facts : 0, &set.n_facts);
     fill_roles(args, old, &set, roles);
     const char *told = args_option(args, "told-not-kept");
@@ -138,8 +135,7 @@ static int run_list(const struct args *args)
     int code = session_open(&session, args);
     if (code == EXIT_OK) {
         struct listing listing = {table_new(headings), session.json};
-        code = list_all(&session, CAREHUB__V1__LIST_KIND__LIST_CLIENTS, args_value(args, 0), list_page,
-                        &listing);
+        code = list_all(&session, CAREHUB__V1__LIST_KIND__LIST_CLIENTS, args_value(args, 0), list_page, &listing);
         if (code == EXIT_OK && !session.json)
             table_print(listing.table, stdout, session.style);
         table_destroy(&listing.table);
@@ -148,21 +144,19 @@ static int run_list(const struct args *args)
     return code;
 }
 
-#define CLIENT_ARGUMENT                                                                                      \
-    {                                                                                                        \
-        "CLIENT", "the client's registered name"                                                             \
+#define CLIENT_ARGUMENT                                                                                                \
+    {                                                                                                                  \
+        "CLIENT", "the client's registered name"                                                                       \
     }
-#define CLIENT_RIGHTS                                                                                        \
-    {"actor", "ACTOR", "an actor that it speaks for; may be given several times", .repeats = true},          \
-        {"publishes", "TYPE", "a type of event that it may publish, '*' for all; several times",             \
-         .repeats = true},                                                                                   \
-        {"role", "ROLE", "what its user may ask and do; several times", .repeats = true,                     \
-         .words = "viewer operator auditor registrar"},                                                      \
-        {"fact", "NAME",                                                                                     \
-         "a fact that it may submit without being a registrar (consent_given); several times",               \
-         .repeats = true},                                                                                   \
-    {                                                                                                        \
-        "told-not-kept", "yes|no", "whether it is told when an event was not kept", .words = "yes no"        \
+#define CLIENT_RIGHTS                                                                                                  \
+    {"actor", "ACTOR", "an actor that it speaks for; may be given several times", .repeats = true},                    \
+        {"publishes", "TYPE", "a type of event that it may publish, '*' for all; several times", .repeats = true},     \
+        {"role", "ROLE", "what its user may ask and do; several times", .repeats = true,                               \
+         .words = "viewer operator auditor registrar"},                                                                \
+        {"fact", "NAME", "a fact that it may submit without being a registrar (consent_given); several times",         \
+         .repeats = true},                                                                                             \
+    {                                                                                                                  \
+        "told-not-kept", "yes|no", "whether it is told when an event was not kept", .words = "yes no"                  \
     }
 
 const struct command client_commands[] = {
@@ -196,8 +190,7 @@ const struct command client_commands[] = {
         .arguments = {CLIENT_ARGUMENT},
         .options = {{"valid", "DURATION", "how long it may be used: 45m, 12h, 7d (24h)"},
                     {"endpoint", "ENDPOINT", "where that client reaches the hub, if not as you do"}},
-        .detail =
-            "Whoever has the ticket can enrol: hand it over in confidence. The hub keeps only a hash of it.",
+        .detail = "Whoever has the ticket can enrol: hand it over in confidence. The hub keeps only a hash of it.",
         .example = "carehub client ticket pharmis --valid 12h",
         .run = client_ticket,
     },

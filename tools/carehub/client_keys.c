@@ -19,6 +19,16 @@ static void hex(const uint8_t *bytes, size_t n, char *text)
     sodium_bin2hex(text, 2 * n + 1, bytes, n);
 }
 
+/* The pair of a key file, which is made if it does not exist. */
+static int load_or_make(const char *path, struct carehub_keypair *pair)
+{
+    bool there = access(path, F_OK) == 0;
+    int result = there ? carehub_key_load(pair, path) : carehub_keygen(pair);
+    if (result == CAREHUB_OK && !there)
+        result = carehub_key_save(pair, path);
+    return result == CAREHUB_OK ? EXIT_OK : fail(EXIT_NO, NULL, "no key: %s", carehub_error());
+}
+
 /* ---- Tickets ---- */
 
 static int offer_ticket(struct session *session, const struct args *args, int64_t valid_ms)
@@ -47,13 +57,12 @@ static int offer_ticket(struct session *session, const struct args *args, int64_
         char expires[24], place[24];
         snprintf(expires, sizeof expires, "%lld", (long long)offer.expires_ms);
         snprintf(place, sizeof place, "%llu", (unsigned long long)confirmation->place);
-        print_json_pairs("client", offer.client, "ticket", ticket, "expiresMs", expires, "place", place,
-                         NULL);
+        print_json_pairs("client", offer.client, "ticket", ticket, "expiresMs", expires, "place", place, NULL);
     } else {
         char when[WHEN_CHARS];
         puts(ticket);
-        fprintf(stderr, "  For %s, once, until %.19s. It enrols with: carehub client enrol TICKET DIR\n",
-                offer.client, when_text(offer.expires_ms, when));
+        fprintf(stderr, "  For %s, once, until %.19s. It enrols with: carehub client enrol TICKET DIR\n", offer.client,
+                when_text(offer.expires_ms, when));
     }
     sodium_memzero(ticket, sizeof ticket);
     confirmation_free(&confirmation);
@@ -96,13 +105,11 @@ static int enrol_into(const char *ticket, const char *dir, int timeout_ms, struc
     snprintf(key_path, sizeof key_path, "%s/client.key", dir);
     if (mkdir(dir, 0700) != 0 && errno != EEXIST)
         return fail(EXIT_NO, NULL, "cannot make %s: %s", dir, strerror(errno));
-    int result = access(key_path, F_OK) == 0 ? carehub_key_load(&pair, key_path) : carehub_keygen(&pair);
-    if (result == CAREHUB_OK && access(key_path, F_OK) != 0)
-        result = carehub_key_save(&pair, key_path);
-    if (result != CAREHUB_OK)
-        return fail(EXIT_NO, NULL, "no key: %s", carehub_error());
-    result = carehub_enrol(ticket, &pair, timeout_ms, conf->endpoint, sizeof conf->endpoint, conf->hub_key,
-                           conf->client, sizeof conf->client);
+    int code = load_or_make(key_path, &pair);
+    if (code)
+        return code;
+    int result = carehub_enrol(ticket, &pair, timeout_ms, conf->endpoint, sizeof conf->endpoint, conf->hub_key,
+                               conf->client, sizeof conf->client);
     sodium_memzero(&pair, sizeof pair);
     switch (result) {
     case CAREHUB_OK:
@@ -140,8 +147,7 @@ int client_enrol(const struct args *args)
     if (args_flag(args, "json"))
         print_json_pairs("client", conf.client, "config", path, NULL);
     else
-        printf("enrolled as %s\n  Its configuration is %s; the key beside it must not be copied.\n",
-               conf.client, path);
+        printf("enrolled as %s\n  Its configuration is %s; the key beside it must not be copied.\n", conf.client, path);
     return EXIT_OK;
 }
 
@@ -173,8 +179,7 @@ static void print_keys(const struct session *session, const Carehub__V1__ListedC
     if (session->json)
         puts("]}");
     else if (client->n_keys == 0)
-        printf("%s has no key yet\n  `carehub client ticket %s` lets it enrol one.\n", client->name,
-               client->name);
+        printf("%s has no key yet\n  `carehub client ticket %s` lets it enrol one.\n", client->name, client->name);
 }
 
 int client_keys(const struct args *args)
@@ -200,16 +205,9 @@ static int key_to_add(const struct args *args, uint8_t key[CAREHUB_KEY_BYTES])
     if (text)
         return input_key(text, key);
     struct carehub_keypair pair;
-    int result;
-    if (access(path, F_OK) == 0) {
-        result = carehub_key_load(&pair, path);
-    } else {
-        result = carehub_keygen(&pair);
-        if (result == CAREHUB_OK)
-            result = carehub_key_save(&pair, path);
-    }
-    if (result != CAREHUB_OK)
-        return fail(EXIT_NO, NULL, "no key: %s", carehub_error());
+    int code = load_or_make(path, &pair);
+    if (code)
+        return code;
     memcpy(key, pair.public_key, CAREHUB_KEY_BYTES);
     sodium_memzero(&pair, sizeof pair);
     return EXIT_OK;

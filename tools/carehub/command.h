@@ -8,6 +8,9 @@
 #include <stdbool.h>
 #include <stddef.h>
 
+/* A row of the table names what applies to it, and leaves the rest at zero. */
+#pragma GCC diagnostic ignored "-Wmissing-field-initializers"
+
 enum {
     COMMAND_ARGUMENTS_MAX = 3,
     COMMAND_OPTIONS_MAX = 10,

@@ -13,8 +13,7 @@ const struct option common_options[] = {
 };
 
 const struct noun nouns[] = {
-    {"init", "make the files that a new hub needs", "Run it once, as the user that the hub runs as.",
-     init_commands},
+    {"init", "make the files that a new hub needs", "Run it once, as the user that the hub runs as.", init_commands},
     {"keygen", "make a key pair", "A key pair is a client's identity: its hub knows it by the public half.",
      keygen_commands},
     {"status", "how the hub is doing", "Shows what an operator looks at first.", status_commands},
@@ -23,19 +22,17 @@ const struct noun nouns[] = {
      "Shows who was told, who was not and why, and what became of each delivery.", trace_commands},
     {"explain", "why an actor was told of an event, or was not",
      "Works for any actor, also for one that never was a candidate.", explain_commands},
-    {"open", "open an event's content",
-     "For auditors. It leaves an entry in the log that names you and the event.", open_commands},
+    {"open", "open an event's content", "For auditors. It leaves an entry in the log that names you and the event.",
+     open_commands},
     {"publish", "send events", "Reads events in the JSON form of their protobuf messages.", publish_commands},
-    {"subscribe", "receive what is in an inbox", "Attaches to an inbox and prints what comes.",
-     subscribe_commands},
+    {"subscribe", "receive what is in an inbox", "Attaches to an inbox and prints what comes.", subscribe_commands},
     {"inbox", "inboxes, and what waits, is held or is dead in them",
      "An inbox is the durable queue of one actor. What is dead was refused for good or too often; what is "
      "held "
      "cannot be decided for now and has a deadline.",
      inbox_commands},
     {"actor", "persons and organisations in care",
-     "Actors belong to care teams, and have inboxes. Software that speaks for them is a client.",
-     actor_commands},
+     "Actors belong to care teams, and have inboxes. Software that speaks for them is a client.", actor_commands},
     {"client", "software that may connect, and its keys",
      "A client publishes and receives for the actors listed for it. It is known by its key; two keys may be "
      "valid at a "
@@ -46,8 +43,8 @@ const struct noun nouns[] = {
      "(P42), and "
      "always shown as the pseudonym.",
      patient_commands},
-    {"team", "care teams",
-     "Members of a person's care team are told of events, as far as policy and consent go.", team_commands},
+    {"team", "care teams", "Members of a person's care team are told of events, as far as policy and consent go.",
+     team_commands},
     {"consent", "what a person has consented to",
      "Without consent for continuity of care nothing of a person is kept, except what the policy gives to a "
      "care "
@@ -62,8 +59,8 @@ const struct noun nouns[] = {
      policy_commands},
     {"log", "the log of all entries", "Every fact and every decision is an entry; entries are never changed.",
      log_commands},
-    {"registry", "load many facts at once",
-     "Reads registry facts in the JSON form of their protobuf messages.", registry_commands},
+    {"registry", "load many facts at once", "Reads registry facts in the JSON form of their protobuf messages.",
+     registry_commands},
     {0},
 };
 

@@ -64,8 +64,8 @@ const struct command consent_commands[] = {
         .summary = "record that a person consents",
         .arguments = {PATIENT_ARGUMENT},
         .options = {{"by", "WHO", "who gave it: person, representative…", .required = true},
-                    {"purpose", "PURPOSE",
-                     "continuity-of-care (if none is given), quality, research…; several", .repeats = true},
+                    {"purpose", "PURPOSE", "continuity-of-care (if none is given), quality, research…; several",
+                     .repeats = true},
                     {"up-to", "LEVEL", "the highest class that it covers (clinical)",
                      .words = "administrative care clinical"},
                     {"from", "TIME", "2026-12-31, or +30d; without it: now"},
@@ -77,8 +77,7 @@ const struct command consent_commands[] = {
         .verb = "withdraw",
         .summary = "record that a person withdraws a consent",
         .arguments = {PATIENT_ARGUMENT},
-        .options = {{"purpose", "PURPOSE", "for this purpose only; several; without it: all",
-                     .repeats = true},
+        .options = {{"purpose", "PURPOSE", "for this purpose only; several; without it: all", .repeats = true},
                     REASON_OPTION},
         .detail = "It holds from its place in the log on, for what is queued too. The answer says how many "
                   "deliveries "

@@ -4,8 +4,8 @@
 #include "nouns.h"
 #include "story.h"
 
-static int ask_explain(struct session *session, struct event_input *event, const char *actor,
-                       uint64_t at_place, Carehub__V1__Answer **answer)
+static int ask_explain(struct session *session, struct event_input *event, const char *actor, uint64_t at_place,
+                       Carehub__V1__Answer **answer)
 {
     int code = resolve_event(session, event);
     if (code)

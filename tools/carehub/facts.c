@@ -41,8 +41,8 @@ int list_all(struct session *session, Carehub__V1__ListKind kind, const char *na
         if (code)
             return code;
         if (!answer)
-            return fail(EXIT_NO, "The verb 'list' without a name shows all.", "there is no %s %s",
-                        kind_name(kind), name);
+            return fail(EXIT_NO, "The verb 'list' without a name shows all.", "there is no %s %s", kind_name(kind),
+                        name);
         each(ctx, answer->list);
         list.after = answer->list->next;
         answer_free(&answer);
@@ -55,8 +55,7 @@ bool adding(const struct args *args)
     return strcmp(args->command->verb, "add") == 0;
 }
 
-int look_up(struct session *session, Carehub__V1__ListKind kind, const struct args *args,
-            Carehub__V1__Answer **answer)
+int look_up(struct session *session, Carehub__V1__ListKind kind, const struct args *args, Carehub__V1__Answer **answer)
 {
     const char *name = args_value(args, 0);
     Carehub__V1__ListQuery list = CAREHUB__V1__LIST_QUERY__INIT;
@@ -64,11 +63,10 @@ int look_up(struct session *session, Carehub__V1__ListKind kind, const struct ar
     list.name = field(name);
     int code = ask_list(session, &list, answer);
     if (code == EXIT_OK && *answer && adding(args))
-        code =
-            fail(EXIT_NO, "The verb 'set' changes it.", "%s %s is registered already", kind_name(kind), name);
+        code = fail(EXIT_NO, "The verb 'set' changes it.", "%s %s is registered already", kind_name(kind), name);
     if (code == EXIT_OK && !*answer && !adding(args))
-        code = fail(EXIT_NO, "The verb 'list' shows all, 'add' registers it.", "there is no %s %s",
-                    kind_name(kind), name);
+        code =
+            fail(EXIT_NO, "The verb 'list' shows all, 'add' registers it.", "there is no %s %s", kind_name(kind), name);
     if (code)
         answer_free(answer);
     return code;

@@ -6,9 +6,9 @@
 #include "session.h"
 
 /* A fact of that kind: FACT(MEMBER_ADDED, member_added, &body). */
-#define FACT(KIND, member, body)                                                                             \
-    ((Carehub__V1__Fact){.base = PROTOBUF_C_MESSAGE_INIT(&carehub__v1__fact__descriptor),                    \
-                         .fact_case = CAREHUB__V1__FACT__FACT_##KIND,                                        \
+#define FACT(KIND, member, body)                                                                                       \
+    ((Carehub__V1__Fact){.base = PROTOBUF_C_MESSAGE_INIT(&carehub__v1__fact__descriptor),                              \
+                         .fact_case = CAREHUB__V1__FACT__FACT_##KIND,                                                  \
                          .member = (body)})
 
 /* An option's or argument's text for a message's field, which is not const in generated code but only read;
@@ -25,8 +25,7 @@ int list_all(struct session *session, Carehub__V1__ListKind kind, const char *na
 
 /* Looks one name up: *answer has it in its list, or is NULL if there is none. Free with answer_free. For
  * `add`, which must not find it, and `set`, which must, it says what is wrong. */
-int look_up(struct session *session, Carehub__V1__ListKind kind, const struct args *args,
-            Carehub__V1__Answer **answer);
+int look_up(struct session *session, Carehub__V1__ListKind kind, const struct args *args, Carehub__V1__Answer **answer);
 bool adding(const struct args *args);
 
 /* Asks for one patient's card, as it is now or was at a place (0: now). Free with answer_free. */
@@ -40,21 +39,21 @@ struct standing_verb {
 };
 const struct standing_verb *standing_verb(const char *verb);
 
-#define REASON_OPTION                                                                                        \
-    {                                                                                                        \
-        "reason", "TEXT", "why; it is kept in the log (no names of patients)"                                \
+#define REASON_OPTION                                                                                                  \
+    {                                                                                                                  \
+        "reason", "TEXT", "why; it is kept in the log (no names of patients)"                                          \
     }
-#define REASON_REQUIRED                                                                                      \
-    {                                                                                                        \
-        "reason", "TEXT", "why; it is kept in the log (no names of patients)", .required = true              \
+#define REASON_REQUIRED                                                                                                \
+    {                                                                                                                  \
+        "reason", "TEXT", "why; it is kept in the log (no names of patients)", .required = true                        \
     }
-#define PATIENT_ARGUMENT                                                                                     \
-    {                                                                                                        \
-        "PATIENT", "ssin:NUMBER, SYSTEM|VALUE, or the pseudonym P42"                                         \
+#define PATIENT_ARGUMENT                                                                                               \
+    {                                                                                                                  \
+        "PATIENT", "ssin:NUMBER, SYSTEM|VALUE, or the pseudonym P42"                                                   \
     }
-#define ACTOR_ARGUMENT                                                                                       \
-    {                                                                                                        \
-        "ACTOR", "the actor's registered name"                                                               \
+#define ACTOR_ARGUMENT                                                                                                 \
+    {                                                                                                                  \
+        "ACTOR", "the actor's registered name"                                                                         \
     }
 
 #endif

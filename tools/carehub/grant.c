@@ -22,8 +22,8 @@ static int run_give(const struct args *args)
     given.patient = &who.ref;
     given.actor = field(args_value(args, 1));
     given.role = field(args_option(args, "role"));
-    given.kind = (Carehub__V1__GrantKind)input_enum(&carehub__v1__grant_kind__descriptor, "",
-                                                    args_option(args, "kind"));
+    given.kind =
+        (Carehub__V1__GrantKind)input_enum(&carehub__v1__grant_kind__descriptor, "", args_option(args, "kind"));
     given.max_level =
         (Carehub__V1__Level)input_enum(&carehub__v1__level__descriptor, "LEVEL_", args_option(args, "up-to"));
     given.purpose = field(args_option(args, "purpose"));

@@ -8,14 +8,14 @@
 
 enum { TYPES_MAX = 32 };
 
-static int fill_inbox(const struct args *args, const Carehub__V1__ListedInbox *old,
-                      Carehub__V1__InboxSet *set, char **types)
+static int fill_inbox(const struct args *args, const Carehub__V1__ListedInbox *old, Carehub__V1__InboxSet *set,
+                      char **types)
 {
     const char *actor = args_option(args, "actor"), *max = args_option(args, "max");
     const char *keep = args_option(args, "keep");
     int64_t keep_ms = 0;
     set->name = field(args_value(args, 0));
-    set->actor = actor ? field(actor) : old->actor;
+    set->actor = actor ? field(actor) : old ? old->actor : field(NULL);
     set->n_types = args_all(args, "type", (const char **)types, TYPES_MAX);
     set->types = types;
     if (set->n_types == 0 && old) {
@@ -41,8 +41,7 @@ static int add_or_set(struct session *session, const struct args *args, const Ca
     if (code)
         return code;
     Carehub__V1__Fact fact = FACT(INBOX_SET, inbox_set, &set);
-    return session_fact(session, &fact, old ? "inbox %s is changed" : "inbox %s is open for %s", set.name,
-                        set.actor);
+    return session_fact(session, &fact, old ? "inbox %s is changed" : "inbox %s is open for %s", set.name, set.actor);
 }
 
 static int run_add_or_set(const struct args *args)
@@ -117,8 +116,7 @@ static int run_list(const struct args *args)
     int code = session_open(&session, args);
     if (code == EXIT_OK) {
         struct listing listing = {table_new(headings), session.json};
-        code = list_all(&session, CAREHUB__V1__LIST_KIND__LIST_INBOXES, args_value(args, 0), list_page,
-                        &listing);
+        code = list_all(&session, CAREHUB__V1__LIST_KIND__LIST_INBOXES, args_value(args, 0), list_page, &listing);
         if (code == EXIT_OK && !session.json)
             table_print(listing.table, stdout, session.style);
         table_destroy(&listing.table);
@@ -127,19 +125,19 @@ static int run_list(const struct args *args)
     return code;
 }
 
-#define INBOX_ARGUMENT                                                                                       \
-    {                                                                                                        \
-        "INBOX", "the inbox's registered name"                                                               \
+#define INBOX_ARGUMENT                                                                                                 \
+    {                                                                                                                  \
+        "INBOX", "the inbox's registered name"                                                                         \
     }
-#define ITEMS_OPTION                                                                                         \
-    {                                                                                                        \
-        "max", "N", "at most so many lines (100)"                                                            \
+#define ITEMS_OPTION                                                                                                   \
+    {                                                                                                                  \
+        "max", "N", "at most so many lines (100)"                                                                      \
     }
-#define INBOX_OPTIONS                                                                                        \
-    {"type", "TYPE", "a type of event that it takes, '*' for all; several times", .repeats = true},          \
-        {"max", "N", "undelivered at most (the hub's default: 1,000,000)"},                                  \
-    {                                                                                                        \
-        "keep", "DURATION", "how long an undelivered event waits before it expires (90d)"                    \
+#define INBOX_OPTIONS                                                                                                  \
+    {"type", "TYPE", "a type of event that it takes, '*' for all; several times", .repeats = true},                    \
+        {"max", "N", "undelivered at most (the hub's default: 1,000,000)"},                                            \
+    {                                                                                                                  \
+        "keep", "DURATION", "how long an undelivered event waits before it expires (90d)"                              \
     }
 
 const struct command inbox_commands[] = {
@@ -203,8 +201,7 @@ const struct command inbox_commands[] = {
         .verb = "retry",
         .summary = "put dead deliveries back into their inbox",
         .arguments = {INBOX_ARGUMENT,
-                      {"PLACE", "the event's place in the log; without one: all", .optional = true,
-                       .repeats = true}},
+                      {"PLACE", "the event's place in the log; without one: all", .optional = true, .repeats = true}},
         .options = {REASON_REQUIRED},
         .example = "carehub inbox retry apotheek-peeters 1042 --reason 'disk was full'",
         .run = inbox_retry,

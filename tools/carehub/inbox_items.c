@@ -82,14 +82,12 @@ static int show_items(const struct args *args, Carehub__V1__InboxItemsQuery__Whi
 
 int inbox_show(const struct args *args)
 {
-    return show_items(args, CAREHUB__V1__INBOX_ITEMS_QUERY__WHICH__QUEUED_ITEMS,
-                      "Nothing waits in this inbox.");
+    return show_items(args, CAREHUB__V1__INBOX_ITEMS_QUERY__WHICH__QUEUED_ITEMS, "Nothing waits in this inbox.");
 }
 
 int inbox_dead(const struct args *args)
 {
-    return show_items(args, CAREHUB__V1__INBOX_ITEMS_QUERY__WHICH__DEAD_ITEMS,
-                      "Nothing is dead in this inbox.");
+    return show_items(args, CAREHUB__V1__INBOX_ITEMS_QUERY__WHICH__DEAD_ITEMS, "Nothing is dead in this inbox.");
 }
 
 int inbox_held(const struct args *args)
@@ -124,8 +122,7 @@ static int settle(const struct args *args, bool release)
     settled.release = release;
     settled.reason = field(args_option(args, "reason"));
     Carehub__V1__Fact fact = FACT(HELD_SETTLED, held_settled, &settled);
-    return submit_fact(args, &fact,
-                       release ? "#%llu is decided again for %s" : "#%llu is ended: %s will not be told",
+    return submit_fact(args, &fact, release ? "#%llu is decided again for %s" : "#%llu is ended: %s will not be told",
                        (unsigned long long)settled.place, settled.actor);
 }
 

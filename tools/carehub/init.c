@@ -37,8 +37,8 @@ static int make_directories(const struct making *m)
         return fail(EXIT_NO, NULL, "cannot make %s private: %s", m->dir, strerror(errno));
     int code = path_in(m, "hub.conf", path);
     if (code == EXIT_OK && access(path, F_OK) == 0)
-        code = fail(EXIT_NO, "Nothing is overwritten: choose another directory.",
-                    "there is a hub in %s already", m->dir);
+        code =
+            fail(EXIT_NO, "Nothing is overwritten: choose another directory.", "there is a hub in %s already", m->dir);
     if (code == EXIT_OK)
         code = path_in(m, "data", path);
     if (code == EXIT_OK && mkdir(path, 0700) != 0 && errno != EEXIST)
@@ -54,8 +54,8 @@ static int make_pair(const struct making *m, const char *name, uint8_t public_ke
     if (code)
         return code;
     if (carehub_keygen(&pair) != CAREHUB_OK || carehub_key_save(&pair, path) != CAREHUB_OK)
-        return fail(EXIT_NO, "Nothing is overwritten: choose another directory, or move that file away.",
-                    "%s", carehub_error());
+        return fail(EXIT_NO, "Nothing is overwritten: choose another directory, or move that file away.", "%s",
+                    carehub_error());
     memcpy(public_key, pair.public_key, CAREHUB_KEY_BYTES);
     sodium_memzero(&pair, sizeof pair);
     return EXIT_OK;
@@ -63,7 +63,7 @@ static int make_pair(const struct making *m, const char *name, uint8_t public_ke
 
 static int make_keys(struct making *m)
 {
-    char path[SESSION_PATH_BYTES], text[2 * CAREHUB_KEY_BYTES + 2];
+    char path[SESSION_PATH_BYTES], text[2 * CAREHUB_KEY_BYTES + 1];
     uint8_t master[CAREHUB_KEY_BYTES];
     int code = make_pair(m, "hub.key", m->conf.hub_key);
     if (code == EXIT_OK)
@@ -74,7 +74,6 @@ static int make_keys(struct making *m)
         return code;
     randombytes_buf(master, sizeof master);
     sodium_bin2hex(text, sizeof text, master, sizeof master);
-    strcat(text, "\n");
     code = file_write(path, 0600, text, strlen(text));
     sodium_memzero(master, sizeof master);
     sodium_memzero(text, sizeof text);
@@ -147,8 +146,7 @@ static void tell_next(const struct making *m, bool demo)
     printf("  Start it:     carehubd --config %s/hub.conf\n", m->dir);
     printf("  Look at it:   carehub status --config %s/carehub.conf\n", m->dir);
     if (demo)
-        printf("  Its region:   carehub registry load %s/demo/region.jsonl --config %s/carehub.conf\n",
-               m->dir, m->dir);
+        printf("  Its region:   carehub registry load %s/demo/region.jsonl --config %s/carehub.conf\n", m->dir, m->dir);
     printf("\n  Keep a copy of master.key in a safe, apart from the backups: without it nothing that is "
            "stored can be "
            "read.\n");
@@ -189,8 +187,7 @@ const struct command init_commands[] = {
     {
         .summary = "make the directory of a new hub: configuration, keys, policy",
         .arguments = {{"DIR", "the directory to make; nothing in it is overwritten"}},
-        .options = {{"demo", NULL,
-                     "also an invented region: actors, clients with keys, patients, teams, messages"},
+        .options = {{"demo", NULL, "also an invented region: actors, clients with keys, patients, teams, messages"},
                     {"policy", "FILE", "an access policy of your own, instead of the default"},
                     {"listen", "ENDPOINT", "where the hub listens (tcp://127.0.0.1:7460)"},
                     {"endpoint", "ENDPOINT", "where clients reach it, if that is another"},
@@ -198,8 +195,7 @@ const struct command init_commands[] = {
         .detail = "Makes hub.conf, hub.key and master.key for carehubd; operator.key and carehub.conf for "
                   "the first "
                   "operator, who may do everything; and access.policy.",
-        .example =
-            "carehub init /var/lib/carehub --listen tcp://0.0.0.0:7460 --endpoint tcp://hub.example:7460",
+        .example = "carehub init /var/lib/carehub --listen tcp://0.0.0.0:7460 --endpoint tcp://hub.example:7460",
         .run = run_init,
     },
     {0},

@@ -10,11 +10,9 @@
 #include "eventid.h"
 #include "term.h"
 
-static const char PATIENT_ADVICE[] =
-    "Write ssin:85073003328, SYSTEM|VALUE for any other system, or the pseudonym P42.";
+static const char PATIENT_ADVICE[] = "Write ssin:85073003328, SYSTEM|VALUE for any other system, or the pseudonym P42.";
 
-static int input_identifier_parts(const char *system, size_t system_size, const char *value,
-                                  struct patient_input *out)
+static int input_identifier_parts(const char *system, size_t system_size, const char *value, struct patient_input *out)
 {
     char given[IDENTIFIER_SYSTEM_CHARS];
     if (system_size >= sizeof given)
@@ -24,8 +22,7 @@ static int input_identifier_parts(const char *system, size_t system_size, const 
     struct identifier checked;
     enum identifier_status status = identifier_check(given, value, &checked);
     if (!identifier_usable(status))
-        return fail(EXIT_USAGE, PATIENT_ADVICE, "that identifier cannot be right: %s",
-                    identifier_status_text(status));
+        return fail(EXIT_USAGE, PATIENT_ADVICE, "that identifier cannot be right: %s", identifier_status_text(status));
     if (!identifier_system_normalise(given, out->system))
         return fail(EXIT_USAGE, PATIENT_ADVICE, "that identifier's system cannot be right");
     memcpy(out->value, checked.value, sizeof out->value);
@@ -69,8 +66,7 @@ int input_place(const char *text, uint64_t *place)
     errno = 0;
     *place = strtoull(digits, &end, 10);
     if (!isdigit((unsigned char)*digits) || *end || errno || *place == 0)
-        return fail(EXIT_USAGE,
-                    "A place is a number, 123 or '#123' (in quotes: a shell takes # for a comment).",
+        return fail(EXIT_USAGE, "A place is a number, 123 or '#123' (in quotes: a shell takes # for a comment).",
                     "'%.64s' is not a place in the log", text);
     return EXIT_OK;
 }
@@ -85,8 +81,7 @@ int input_event(const char *text, struct event_input *out)
         if (digits)
             return input_place(text, &out->place);
     }
-    return fail(EXIT_USAGE,
-                "An event is its id (a UUID), or its place in the log: 123. `carehub tail` shows both.",
+    return fail(EXIT_USAGE, "An event is its id (a UUID), or its place in the log: 123. `carehub tail` shows both.",
                 "'%.64s' is not an event", text);
 }
 
@@ -107,8 +102,7 @@ int input_duration(const char *text, int64_t *ms)
             *ms = count * units[i].ms;
             return EXIT_OK;
         }
-    return fail(EXIT_USAGE, "Write a number and its unit: 30d, 12h, 45m or 10s.", "'%.32s' is not a duration",
-                text);
+    return fail(EXIT_USAGE, "Write a number and its unit: 30d, 12h, 45m or 10s.", "'%.32s' is not a duration", text);
 }
 
 int input_time(const char *text, int64_t *unix_ms)
@@ -147,8 +141,7 @@ int input_number(const char *text, const char *what, uint64_t max, uint64_t *num
     errno = 0;
     *number = strtoull(text, &end, 10);
     if (!isdigit((unsigned char)*text) || *end || errno || *number > max)
-        return fail(EXIT_USAGE, NULL, "%s '%.32s' is not a number from 0 to %llu", what, text,
-                    (unsigned long long)max);
+        return fail(EXIT_USAGE, NULL, "%s '%.32s' is not a number from 0 to %llu", what, text, (unsigned long long)max);
     return EXIT_OK;
 }
 
@@ -166,7 +159,7 @@ int input_key(const char *text, uint8_t key[32])
     for (size_t i = 0; right && i < 32; i++) {
         int high = nibble(text[2 * i]), low = nibble(text[2 * i + 1]);
         right = high >= 0 && low >= 0;
-        key[i] = (uint8_t)((high << 4 | low) & 0xFF);
+        key[i] = right ? (uint8_t)(high << 4 | low) : 0;
     }
     return right ? EXIT_OK
                  : fail(EXIT_USAGE, "It is the 64 hexadecimal digits of the line public-key in the key file.",

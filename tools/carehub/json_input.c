@@ -18,8 +18,8 @@ int json_input_open(struct json_input *in, const char *path)
     in->tokener = json_tokener_new_ex(PBJSON_DEPTH_MAX + 2);
     if (!in->tokener)
         abort();
-    json_tokener_set_flags(in->tokener, JSON_TOKENER_STRICT | JSON_TOKENER_ALLOW_TRAILING_CHARS |
-                                            JSON_TOKENER_VALIDATE_UTF8);
+    json_tokener_set_flags(in->tokener,
+                           JSON_TOKENER_STRICT | JSON_TOKENER_ALLOW_TRAILING_CHARS | JSON_TOKENER_VALIDATE_UTF8);
     in->line = 1;
     return EXIT_OK;
 }
@@ -78,8 +78,7 @@ static int next_value(struct json_input *in, struct json_object **value)
         const char *text = in->chunk + in->taken;
         *value = json_tokener_parse_ex(in->tokener, text, (int)(in->size - in->taken));
         enum json_tokener_error error = json_tokener_get_error(in->tokener);
-        size_t used =
-            error == json_tokener_continue ? in->size - in->taken : json_tokener_get_parse_end(in->tokener);
+        size_t used = error == json_tokener_continue ? in->size - in->taken : json_tokener_get_parse_end(in->tokener);
         count_lines(in, text, used);
         in->taken += used;
         in->value_bytes += used;

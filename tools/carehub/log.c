@@ -24,8 +24,7 @@ static bool print_entry(const Carehub__V1__ExportAnswer *page, size_t i)
         sodium_bin2hex(leaf, sizeof leaf, page->leaves[i].data, 32);
         json_object_object_add(line, "leaf", json_object_new_string(leaf));
     }
-    int written =
-        puts(json_object_to_json_string_ext(line, JSON_C_TO_STRING_PLAIN | JSON_C_TO_STRING_NOSLASHESCAPE));
+    int written = puts(json_object_to_json_string_ext(line, JSON_C_TO_STRING_PLAIN | JSON_C_TO_STRING_NOSLASHESCAPE));
     json_object_put(line);
     return written >= 0;
 }
@@ -63,8 +62,7 @@ static int exportfrom(struct session *session, uint64_t from, uint64_t to)
             progress_step(&progress, from);
     }
     progress_end(&progress);
-    return code ? code
-                : (fflush(stdout) == 0 ? EXIT_OK : fail(EXIT_NO, NULL, "cannot write what was exported"));
+    return code ? code : (fflush(stdout) == 0 ? EXIT_OK : fail(EXIT_NO, NULL, "cannot write what was exported"));
 }
 
 static int run_export(const struct args *args)
@@ -89,9 +87,8 @@ const struct command log_commands[] = {
         .verb = "export",
         .summary = "write the log as JSON lines, in order",
         .options = {{"from", "PLACE", "begin there (1)"}, {"to", "PLACE", "end there (the last)"}},
-        .detail =
-            "Each line holds one entry, and its leaf in the audit tree in hexadecimal. Persons are surrogate "
-            "numbers; the content of events is not in it.",
+        .detail = "Each line holds one entry, and its leaf in the audit tree in hexadecimal. Persons are surrogate "
+                  "numbers; the content of events is not in it.",
         .example = "carehub log export --from 1000 > log.jsonl",
         .run = run_export,
     },

@@ -53,9 +53,8 @@ const struct command open_commands[] = {
         .summary = "open an event's content",
         .arguments = {{"EVENT", "its id (a UUID), or its place in the log: 123"}},
         .options = {{"purpose", "TEXT", "why; it is kept in the log", .required = true}},
-        .detail =
-            "The content is that of the event as it was published, identifiers of the person included: it is "
-            "shown in the JSON form of the event.",
+        .detail = "The content is that of the event as it was published, identifiers of the person included: it is "
+                  "shown in the JSON form of the event.",
         .example = "carehub open 1042 --purpose 'complaint 2026-17'",
         .run = run_open,
     },

@@ -78,8 +78,7 @@ static int run_deceased(const struct args *args)
     const char *date = args_option(args, "on");
     bool mistaken = args_flag(args, "mistaken");
     if (!date == !mistaken)
-        return fail(EXIT_USAGE, NULL,
-                    "give the date of death with --on DATE, or --mistaken to take a record back");
+        return fail(EXIT_USAGE, NULL, "give the date of death with --on DATE, or --mistaken to take a record back");
     int code = input_patient(args_value(args, 0), &who);
     if (code == EXIT_OK)
         code = input_time(date, &at.unix_ms);
@@ -92,16 +91,14 @@ static int run_deceased(const struct args *args)
     body.mistaken = mistaken;
     Carehub__V1__Fact fact = FACT(DEATH_RECORDED, death_recorded, &body);
     return submit_fact(args, &fact,
-                       mistaken ? "the record of death is taken back"
-                                : "the death is recorded: routine events stop");
+                       mistaken ? "the record of death is taken back" : "the death is recorded: routine events stop");
 }
 
 const struct command patient_commands[] = {
     {
         .verb = "add",
         .summary = "register a person",
-        .arguments = {{"IDENTIFIER", "ssin:NUMBER or SYSTEM|VALUE; several may name one person",
-                       .repeats = true}},
+        .arguments = {{"IDENTIFIER", "ssin:NUMBER or SYSTEM|VALUE; several may name one person", .repeats = true}},
         .detail = "Answers with the pseudonym by which the hub shows the person.",
         .example = "carehub patient add ssin:85073003328 'urn:az-demo:patient|100482'",
         .run = run_add,

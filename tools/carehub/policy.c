@@ -25,8 +25,7 @@ static int run_check(const struct args *args)
     if (args_flag(args, "json"))
         print_json_pairs("name", policy_name(policy), NULL);
     else
-        printf("%s is sound: policy '%s', %d roles\n", args_value(args, 0), policy_name(policy),
-               count_roles(policy));
+        printf("%s is sound: policy '%s', %d roles\n", args_value(args, 0), policy_name(policy), count_roles(policy));
     policy_destroy(&policy);
     free(text);
     return EXIT_OK;
@@ -89,9 +88,8 @@ static int text_in_force(struct session *session, Carehub__V1__Answer **answer, 
     if (code)
         return code;
     *text = adopted_text(*answer);
-    return *text
-               ? EXIT_OK
-               : fail(EXIT_NO, NULL, "the log has no policy at #%llu", (unsigned long long)range.from_place);
+    return *text ? EXIT_OK
+                 : fail(EXIT_NO, NULL, "the log has no policy at #%llu", (unsigned long long)range.from_place);
 }
 
 static void print_role(const struct policy *policy, int role, struct style style)
@@ -114,8 +112,7 @@ static int show_role(const char *text, const char *role, struct style style)
     char error[POLICY_ERROR_BYTES];
     struct policy *policy = policy_read(text, strlen(text), error);
     if (!policy)
-        return fail(EXIT_NO, "The hub is of another version than this tool.", "the policy in force: %s",
-                    error);
+        return fail(EXIT_NO, "The hub is of another version than this tool.", "the policy in force: %s", error);
     int number = policy_role(policy, role), code = EXIT_OK;
     if (number == POLICY_ROLE_UNKNOWN)
         code = fail(EXIT_NO, "`carehub policy show` lists the roles.", "the policy has no role '%s'", role);

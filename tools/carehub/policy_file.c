@@ -30,8 +30,7 @@ int policy_file_read(const char *path, char **text, struct policy **policy)
     if (!read) {
         free(*text);
         *text = NULL;
-        return fail(EXIT_NO,
-                    "Nothing was changed. Correct the file and check it again with `carehub policy check`.",
+        return fail(EXIT_NO, "Nothing was changed. Correct the file and check it again with `carehub policy check`.",
                     "%s: %s", path, error);
     }
     (*text)[size] = '\0';

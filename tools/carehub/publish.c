@@ -30,16 +30,14 @@ static void tell_outcome(struct sender *sender, const char *label, int status,
     enum tone tone = taken ? TONE_GOOD : TONE_BAD;
     char text[ENUM_CHARS];
     printf("%s%s %s%s  %s", tone_on(style, tone), mark_text(style, taken ? MARK_YES : MARK_NO),
-           confirmation
-               ? enum_text(&carehub__v1__confirmation__status__descriptor, confirmation->status, text)
-               : "unknown",
+           confirmation ? enum_text(&carehub__v1__confirmation__status__descriptor, confirmation->status, text)
+                        : "unknown",
            tone_off(style, tone), label);
     if (taken && confirmation->place)
         printf("  #%llu", (unsigned long long)confirmation->place);
     if (!taken) {
         fputs("  ", stdout);
-        put_safe(stdout,
-                 confirmation && confirmation->error ? confirmation->error->text : carehub_strerror(status));
+        put_safe(stdout, confirmation && confirmation->error ? confirmation->error->text : carehub_strerror(status));
     }
     putchar('\n');
 }
@@ -59,13 +57,13 @@ static void complete_event(Carehub__V1__Event *event, uint8_t id[CAREHUB_ID_BYTE
 static int send_event(struct sender *sender, struct json_input *in, struct json_object *object)
 {
     struct pbjson_error error;
-    Carehub__V1__Event *event = (Carehub__V1__Event *)pbjson_parse_object(&carehub__v1__event__descriptor,
-                                                                          object, PBJSON_UUID, &error);
+    Carehub__V1__Event *event =
+        (Carehub__V1__Event *)pbjson_parse_object(&carehub__v1__event__descriptor, object, PBJSON_UUID, &error);
     if (!event) {
         char text[PBJSON_ERROR_TEXT_CHARS];
         pbjson_error_format(&error, text, sizeof text);
-        return fail(EXIT_NO, "The fields are those of proto/carehub/v1/event.proto.", "%s, line %llu: %s",
-                    in->name, (unsigned long long)in->object_line, text);
+        return fail(EXIT_NO, "The fields are those of proto/carehub/v1/event.proto.", "%s, line %llu: %s", in->name,
+                    (unsigned long long)in->object_line, text);
     }
     uint8_t id[CAREHUB_ID_BYTES];
     complete_event(event, id);
@@ -99,14 +97,14 @@ static int send_all(struct sender *sender, struct json_input *in)
         code = send_event(sender, in, object);
         json_object_put(object);
     } while (code == EXIT_OK);
-    int drained = sender_drain(sender);
+    int drained = code == EXIT_TIMED_OUT ? code : sender_drain(sender); /* said once that the hub is silent */
     code = code ? code : drained;
     if (code == EXIT_OK && sender->sent == 0)
         code = fail(EXIT_NO, NULL, "%s holds no event", in->name);
     if (code == EXIT_OK && sender->refused)
-        code = fail(EXIT_REFUSED, "The lines above say which and why; the others are safe in the log.",
-                    "the hub refused %llu of %llu", (unsigned long long)sender->refused,
-                    (unsigned long long)sender->sent);
+        code =
+            fail(EXIT_REFUSED, "The lines above say which and why; the others are safe in the log.",
+                 "the hub refused %llu of %llu", (unsigned long long)sender->refused, (unsigned long long)sender->sent);
     if (code == EXIT_OK && sender->lost)
         code = session_failed(sender->session, CAREHUB_CLOSED, "publishing");
     return code;
@@ -132,12 +130,9 @@ static int run_publish(const struct args *args)
 const struct command publish_commands[] = {
     {
         .summary = "send events, and wait until they are safe in the log",
-        .arguments =
-            {{"FILE",
-              "the events as JSON: one object, one on each line, or an array; '-' is standard input"}},
-        .detail =
-            "An id is made where there is none, and the type follows from the body. Sending a file again is "
-            "harmless as long as its events have ids: the hub recognises them.",
+        .arguments = {{"FILE", "the events as JSON: one object, one on each line, or an array; '-' is standard input"}},
+        .detail = "An id is made where there is none, and the type follows from the body. Sending a file again is "
+                  "harmless as long as its events have ids: the hub recognises them.",
         .example = "carehub publish fall.json",
         .run = run_publish,
     },

@@ -16,8 +16,8 @@ static int send_fact(struct sender *sender, struct json_input *in, struct json_o
     if (!fact) {
         char text[PBJSON_ERROR_TEXT_CHARS];
         pbjson_error_format(&error, text, sizeof text);
-        return fail(EXIT_NO, "The fields are those of Fact in proto/carehub/v1/registry.proto.", "%s, %s: %s",
-                    in->name, label, text);
+        return fail(EXIT_NO, "The fields are those of Fact in proto/carehub/v1/registry.proto.", "%s, %s: %s", in->name,
+                    label, text);
     }
     uint8_t id[CAREHUB_ID_BYTES];
     bool made = fact->id.len == 0;
@@ -38,8 +38,7 @@ static int send_fact(struct sender *sender, struct json_input *in, struct json_o
 static int conclude(struct sender *sender, const struct json_input *in)
 {
     if (sender->refused)
-        return fail(EXIT_REFUSED,
-                    "Correct that line and load the file again: facts with an id are not taken twice.",
+        return fail(EXIT_REFUSED, "Correct that line and load the file again: facts with an id are not taken twice.",
                     "%s, %s: the hub refused: %s", in->name, sender->first_label, sender->first_error);
     if (sender->lost)
         return session_failed(sender->session, CAREHUB_CLOSED, "loading facts");
@@ -68,7 +67,7 @@ static int load(struct sender *sender, struct json_input *in)
         code = send_fact(sender, in, object);
         json_object_put(object);
     } while (code == EXIT_OK && !sender_refused(sender)); /* what follows may depend on what was refused */
-    int drained = sender_drain(sender);
+    int drained = code == EXIT_TIMED_OUT ? code : sender_drain(sender); /* said once that the hub is silent */
     code = code ? code : drained;
     return code ? code : conclude(sender, in);
 }

@@ -11,8 +11,7 @@ struct ticket {
     char label[SENDER_LABEL_BYTES];
 };
 
-void sender_start(struct sender *sender, struct session *session, const char *doing,
-                  sender_outcome_fn *outcome)
+void sender_start(struct sender *sender, struct session *session, const char *doing, sender_outcome_fn *outcome)
 {
     *sender = (struct sender){.session = session, .outcome = outcome};
     pthread_mutex_init(&sender->lock, NULL);
@@ -87,8 +86,7 @@ static bool wait_down_to(struct sender *s, size_t most)
 static int give_to_library(struct sender *s, Carehub__V1__Item *item, struct ticket *ticket)
 {
     if (item->item_case == CAREHUB__V1__ITEM__ITEM_EVENT)
-        return carehub_publish_bytes(s->session->client, item->event.data, item->event.len, on_confirm,
-                                     ticket);
+        return carehub_publish_bytes(s->session->client, item->event.data, item->event.len, on_confirm, ticket);
     const Carehub__V1__Item *const items[] = {item};
     return carehub_publish_group(s->session->client, items, 1, on_confirm, ticket);
 }

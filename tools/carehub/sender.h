@@ -32,8 +32,7 @@ struct sender {
     struct progress progress;
 };
 
-void sender_start(struct sender *sender, struct session *session, const char *doing,
-                  sender_outcome_fn *outcome);
+void sender_start(struct sender *sender, struct session *session, const char *doing, sender_outcome_fn *outcome);
 void sender_end(struct sender *sender);
 
 /* Sends one item (as a group of one, when it is a fact) when there is room in the window; waits for that up

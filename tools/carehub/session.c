@@ -48,10 +48,9 @@ int session_config_path(const struct args *args, char path[SESSION_PATH_BYTES])
         snprintf(path, SESSION_PATH_BYTES, "%s/.config/carehub/carehub.conf", home ? home : "");
     if (readable(path))
         return EXIT_OK;
-    return fail(
-        EXIT_NO,
-        "Name one with --config FILE or in $CAREHUB_CONFIG; `carehub init DIR` makes one for a new hub.",
-        "no configuration: there is neither ./carehub.conf nor %s", path);
+    return fail(EXIT_NO,
+                "Name one with --config FILE or in $CAREHUB_CONFIG; `carehub init DIR` makes one for a new hub.",
+                "no configuration: there is neither ./carehub.conf nor %s", path);
 }
 
 int session_configure(struct session *session, const struct args *args)
@@ -84,8 +83,8 @@ static int not_connected(struct session *session, int result)
         return fail(EXIT_REFUSED, "Another key? See --config. A registrar can look at `carehub client list`.",
                     "the hub does not admit this client: %s", *note ? note : carehub_error());
     return fail(EXIT_NO_HUB, "Is carehubd running there? Endpoint and hub key are in the configuration file.",
-                "cannot reach the hub at %s (%s)%s%s", session->options.endpoint, session->config,
-                *note ? ": " : "", note);
+                "cannot reach the hub at %s (%s)%s%s", session->options.endpoint, session->config, *note ? ": " : "",
+                note);
 }
 
 static int connect_patiently(struct session *session)
@@ -96,8 +95,7 @@ static int connect_patiently(struct session *session)
         return result;
     bool tell = isatty(STDERR_FILENO);
     if (tell)
-        fprintf(stderr, "still trying to reach %s (up to %d s)", session->options.endpoint,
-                session->timeout_ms / 1000);
+        fprintf(stderr, "still trying to reach %s (up to %d s)", session->options.endpoint, session->timeout_ms / 1000);
     result = carehub_wait_connected(session->client, session->timeout_ms - first);
     if (tell)
         fputs("\r\033[K", stderr);
@@ -183,13 +181,12 @@ int session_failed(struct session *session, int result, const char *what)
         return session_refused(session, NULL);
     case CAREHUB_CONNECT:
     case CAREHUB_CLOSED:
-        return fail(EXIT_NO_HUB, "Try again when the hub is back; repeating is safe.",
-                    "the hub went away while %s: %s", what, reason);
+        return fail(EXIT_NO_HUB, "Try again when the hub is back; repeating is safe.", "the hub went away while %s: %s",
+                    what, reason);
     case CAREHUB_TIMEOUT:
-        return fail(
-            EXIT_TIMED_OUT,
-            "What was sent may or may not be in the log. Repeating is safe; --timeout SECONDS waits longer.",
-            "no answer in time while %s", what);
+        return fail(EXIT_TIMED_OUT,
+                    "What was sent may or may not be in the log. Repeating is safe; --timeout SECONDS waits longer.",
+                    "no answer in time while %s", what);
     default:
         return fail(EXIT_NO, NULL, "%s failed: %s", what, reason);
     }
@@ -211,7 +208,7 @@ int session_asked(struct session *session, int result, Carehub__V1__Answer__Answ
         code = session_refused(session, (*answer)->error);
     else if (result != CAREHUB_OK)
         code = session_failed(session, result, "asking");
-    else if ((*answer)->answer_case != kind)
+    else if (!*answer || (*answer)->answer_case != kind)
         code = fail(EXIT_NO, "Hub and tool are of different versions?", "the hub answered something else");
     if (code)
         answer_free(answer);

@@ -45,8 +45,7 @@ void answer_free(Carehub__V1__Answer **answer);
 int session_fact(struct session *session, Carehub__V1__Fact *fact, const char *done, ...)
     __attribute__((format(printf, 3, 4)));
 /* The same without saying so. The caller frees *confirmation with confirmation_free. */
-int session_submit(struct session *session, Carehub__V1__Fact *fact,
-                   Carehub__V1__Confirmation **confirmation);
+int session_submit(struct session *session, Carehub__V1__Fact *fact, Carehub__V1__Confirmation **confirmation);
 void confirmation_free(Carehub__V1__Confirmation **confirmation);
 
 /* Connects, submits one fact, says `done`, closes: what most commands that change something do. */

@@ -28,8 +28,7 @@ static void row(const char *name, struct figure a, struct figure b, struct figur
     char text[COUNT_CHARS];
     printf("  %-12s", name);
     for (size_t i = 0; i < 3 && figures[i].of; i++)
-        printf("%12s %-*s", count_text(figures[i].count, text), i < 2 && figures[i + 1].of ? 14 : 0,
-               figures[i].of);
+        printf("%12s %-*s", count_text(figures[i].count, text), i < 2 && figures[i + 1].of ? 14 : 0, figures[i].of);
     putchar('\n');
 }
 
@@ -53,9 +52,8 @@ static void show(const Carehub__V1__StatusAnswer *s, struct style style)
     char up[LASTED_CHARS], now[WHEN_CHARS], size[SIZE_CHARS], wal[SIZE_CHARS], place[COUNT_CHARS];
     bool well = !s->dead && !s->held && !s->clock_suspect;
     printf("%s%s%s %s, up %s, at #%s (%.19s)\n", tone_on(style, well ? TONE_GOOD : TONE_WAIT), s->hub,
-           tone_off(style, TONE_GOOD), well ? "is well" : "needs attention",
-           lasted_text(s->now_ms - s->started_ms, up), count_text(s->last_place, place),
-           when_text(s->now_ms, now));
+           tone_off(style, TONE_GOOD), well ? "is well" : "needs attention", lasted_text(s->now_ms - s->started_ms, up),
+           count_text(s->last_place, place), when_text(s->now_ms, now));
     needs(s, style);
     putchar('\n');
     const struct figure none = {0, NULL};
@@ -66,13 +64,11 @@ static void show(const Carehub__V1__StatusAnswer *s, struct style style)
     row("deliveries", (struct figure){s->deliveries, "sent"}, (struct figure){s->acks, "acknowledged"},
         (struct figure){s->undelivered, "waiting"});
     row("", (struct figure){s->held, "held"}, (struct figure){s->dead, "dead"}, none);
-    row("connected", (struct figure){s->sessions, "clients"}, (struct figure){s->attachments, "inboxes"},
-        none);
+    row("connected", (struct figure){s->sessions, "clients"}, (struct figure){s->attachments, "inboxes"}, none);
     row("registered", (struct figure){s->actors, "actors"}, (struct figure){s->clients, "clients"},
         (struct figure){s->inboxes, "inboxes"});
     row("", (struct figure){s->patients, "patients"}, none, none);
-    printf("  %-12s%12s '%s' since #%llu\n", "rules", "policy", s->policy_name,
-           (unsigned long long)s->policy_place);
+    printf("  %-12s%12s '%s' since #%llu\n", "rules", "policy", s->policy_name, (unsigned long long)s->policy_place);
     printf("  %-12s%12s database, %s write-ahead log\n", "disk", size_text(s->database_bytes, size),
            size_text(s->wal_bytes, wal));
     printf("  %-12s%12s\n", "version", s->version);

@@ -83,9 +83,8 @@ const char *story_detail(const Carehub__V1__TraceLine *line, char text[DETAIL_BY
         break;
     case STEP(REFUSED):
     case STEP(WAITING_RETRY):
-        snprintf(text, DETAIL_BYTES, "%s%sattempt %u, %s %llu in %s%s%.19s", line->code,
-                 *line->code ? ", " : "", line->attempts, lane_text(line->lane), number, line->inbox,
-                 line->deadline_ms ? ", again at " : "",
+        snprintf(text, DETAIL_BYTES, "%s%sattempt %u, %s %llu in %s%s%.19s", line->code, *line->code ? ", " : "",
+                 line->attempts, lane_text(line->lane), number, line->inbox, line->deadline_ms ? ", again at " : "",
                  line->deadline_ms ? when_text(line->deadline_ms, when) : "");
         break;
     default:
@@ -103,7 +102,10 @@ bool story_is_now(const Carehub__V1__TraceLine *line)
 
 const char *story_time(const Carehub__V1__TraceLine *line, char text[WHEN_CHARS])
 {
-    return story_is_now(line) ? strcpy(text, "now") : clock_text(line->at_ms, text);
+    if (!story_is_now(line))
+        return clock_text(line->at_ms, text);
+    snprintf(text, WHEN_CHARS, "now");
+    return text;
 }
 
 /* Pads by characters: marks are of several bytes. */

@@ -11,8 +11,7 @@ void story_trace(const Carehub__V1__TraceAnswer *trace, FILE *out, struct style 
 
 /* Why an actor was told, or not: the conclusion in one line, then each rule that was looked at. at_place: the
  * place that it was asked for, or 0. */
-void story_explain(const Carehub__V1__ExplainAnswer *explained, uint64_t at_place, FILE *out,
-                   struct style style);
+void story_explain(const Carehub__V1__ExplainAnswer *explained, uint64_t at_place, FILE *out, struct style style);
 
 /* One decision or later step as one line, in aligned columns. */
 void story_line(const Carehub__V1__TraceLine *line, FILE *out, struct style style);

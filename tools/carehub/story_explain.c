@@ -3,8 +3,8 @@
 
 #include "core/route.h"
 
-static void print_verdict(const Carehub__V1__ExplainAnswer *e, const Carehub__V1__Decision *decision,
-                          uint64_t at_place, FILE *out, struct style style)
+static void print_verdict(const Carehub__V1__ExplainAnswer *e, const Carehub__V1__Decision *decision, uint64_t at_place,
+                          FILE *out, struct style style)
 {
     const char *verb;
     enum tone tone = TONE_BAD;
@@ -22,8 +22,7 @@ static void print_verdict(const Carehub__V1__ExplainAnswer *e, const Carehub__V1
     }
     fputs(tone_on(style, TONE_STRONG), out);
     put_safe(out, e->actor);
-    fprintf(out, "%s %s%s%s", tone_off(style, TONE_STRONG), tone_on(style, tone), verb,
-            tone_off(style, tone));
+    fprintf(out, "%s %s%s%s", tone_off(style, TONE_STRONG), tone_on(style, tone), verb, tone_off(style, tone));
     if (at_place)
         fprintf(out, " as of #%llu", (unsigned long long)at_place);
     char why[CLAUSE_BYTES];
@@ -45,8 +44,7 @@ static void print_rules(const Carehub__V1__ExplainAnswer *e, FILE *out, struct s
     struct table *table = table_new(headings);
     for (size_t i = 0; i < e->n_rules; i++) {
         const Carehub__V1__Rule *r = e->rules[i];
-        table_cell(table, r->passed ? TONE_GOOD : TONE_BAD, "  %s",
-                   mark_text(style, r->passed ? MARK_YES : MARK_NO));
+        table_cell(table, r->passed ? TONE_GOOD : TONE_BAD, "  %s", mark_text(style, r->passed ? MARK_YES : MARK_NO));
         table_cell(table, r == decided ? TONE_STRONG : TONE_PLAIN, "%s", r->finding);
         table_cell(table, TONE_DIM, "%s", r->role);
         table_cell(table, r == decided ? TONE_STRONG : TONE_DIM, "%s%s%s",
@@ -59,8 +57,7 @@ static void print_rules(const Carehub__V1__ExplainAnswer *e, FILE *out, struct s
 
 static bool same_decision(const Carehub__V1__Decision *a, const Carehub__V1__Decision *b)
 {
-    return a->outcome == b->outcome && a->reason == b->reason && a->level == b->level &&
-           a->notice == b->notice;
+    return a->outcome == b->outcome && a->reason == b->reason && a->level == b->level && a->notice == b->notice;
 }
 
 static void print_came_of_it(const Carehub__V1__ExplainAnswer *e, FILE *out, struct style style)
@@ -95,8 +92,7 @@ static void print_not_kept(const Carehub__V1__ExplainAnswer *e, FILE *out, struc
             (unsigned long long)e->place);
 }
 
-void story_explain(const Carehub__V1__ExplainAnswer *explained, uint64_t at_place, FILE *out,
-                   struct style style)
+void story_explain(const Carehub__V1__ExplainAnswer *explained, uint64_t at_place, FILE *out, struct style style)
 {
     const Carehub__V1__ExplainAnswer *e = explained;
     if (e->not_kept) {

@@ -11,8 +11,8 @@ struct counts {
 };
 
 /* Has the actor a step of one of these two kinds? */
-static bool came_to(const Carehub__V1__TraceAnswer *trace, const char *actor,
-                    Carehub__V1__TraceLine__Step one, Carehub__V1__TraceLine__Step other)
+static bool came_to(const Carehub__V1__TraceAnswer *trace, const char *actor, Carehub__V1__TraceLine__Step one,
+                    Carehub__V1__TraceLine__Step other)
 {
     for (size_t i = 0; i < trace->n_lines; i++) {
         const Carehub__V1__TraceLine *l = trace->lines[i];
@@ -29,8 +29,7 @@ static struct counts count(const Carehub__V1__TraceAnswer *trace)
         const Carehub__V1__TraceLine *l = trace->lines[i];
         if (l->step != STEP(DECIDED))
             continue;
-        bool told = l->outcome == CAREHUB__V1__OUTCOME__DELIVER,
-             held = l->outcome == CAREHUB__V1__OUTCOME__HOLD;
+        bool told = l->outcome == CAREHUB__V1__OUTCOME__DELIVER, held = l->outcome == CAREHUB__V1__OUTCOME__HOLD;
         c.told += told;
         c.held += held;
         c.not_told += !told && !held;
@@ -102,7 +101,7 @@ static int by_time(const void *a, const void *b)
 /* In order of time, and in the hub's order at the same time: glibc's qsort does not promise the latter. */
 static const Carehub__V1__TraceLine **in_order(const Carehub__V1__TraceAnswer *trace)
 {
-    const Carehub__V1__TraceLine **lines = calloc(trace->n_lines, sizeof *lines);
+    const Carehub__V1__TraceLine **lines = calloc(trace->n_lines, sizeof(void *));
     if (!lines)
         abort();
     for (size_t i = 0; i < trace->n_lines; i++) {
@@ -114,8 +113,7 @@ static const Carehub__V1__TraceLine **in_order(const Carehub__V1__TraceAnswer *t
     return lines;
 }
 
-static void add_step(struct table *table, const Carehub__V1__TraceLine *line, int64_t start_ms,
-                     struct style style)
+static void add_step(struct table *table, const Carehub__V1__TraceLine *line, int64_t start_ms, struct style style)
 {
     struct step_text step = step_text(line);
     char when[WHEN_CHARS], offset[COUNT_CHARS + 4] = "", count[COUNT_CHARS], text[DETAIL_BYTES];

@@ -33,12 +33,10 @@ static void add_count(struct json_object *line, const char *key, uint64_t value)
     json_object_object_add(line, key, json_object_new_string(text));
 }
 
-static void add_enum(struct json_object *line, const char *key, const ProtobufCEnumDescriptor *type,
-                     int value)
+static void add_enum(struct json_object *line, const char *key, const ProtobufCEnumDescriptor *type, int value)
 {
     const ProtobufCEnumValue *found = protobuf_c_enum_descriptor_get_value(type, value);
-    json_object_object_add(line, key,
-                           found ? json_object_new_string(found->name) : json_object_new_int(value));
+    json_object_object_add(line, key, found ? json_object_new_string(found->name) : json_object_new_int(value));
 }
 
 /* Prints a delivery; returns whether it is with the reader, so that it may be acknowledged. */
@@ -61,8 +59,7 @@ static bool print_delivery(const struct carehub_delivery *d)
 }
 
 /* The three callbacks are in the client library's thread. */
-static void on_delivery(void *arg, carehub_subscription *subscription,
-                        const struct carehub_delivery *delivery)
+static void on_delivery(void *arg, carehub_subscription *subscription, const struct carehub_delivery *delivery)
 {
     struct receiver *r = arg;
     if (atomic_load(&r->code) >= 0)
@@ -77,8 +74,7 @@ static void on_delivery(void *arg, carehub_subscription *subscription,
         stop(r, EXIT_OK);
 }
 
-static void on_skip(void *arg, carehub_subscription *subscription, Carehub__V1__Lane lane, uint64_t from,
-                    uint64_t to)
+static void on_skip(void *arg, carehub_subscription *subscription, Carehub__V1__Lane lane, uint64_t from, uint64_t to)
 {
     (void)arg, (void)subscription;
     struct json_object *line = json_object_new_object(), *skip = json_object_new_object();
@@ -156,8 +152,7 @@ const struct command subscribe_commands[] = {
     {
         .summary = "receive what is in an inbox, as JSON lines",
         .options = {{"inbox", "NAME", "the inbox; the client must speak for its actor", .required = true},
-                    {"ack", "KIND",
-                     "what is acknowledged once a line is written: stored, read or none (stored)",
+                    {"ack", "KIND", "what is acknowledged once a line is written: stored, read or none (stored)",
                      .words = "stored read none"},
                     {"count", "N", "end after so many (never)"},
                     {"timeout", "SECONDS",

@@ -31,6 +31,8 @@ struct table *table_new(const char *const *headings)
     t->headings = headings;
     while (headings[t->n_columns] && t->n_columns < TABLE_COLUMNS_MAX)
         t->n_columns++;
+    if (t->n_columns == 0)
+        abort();
     return t;
 }
 
@@ -88,9 +90,10 @@ void table_print(const struct table *table, FILE *out, struct style style)
         widths[i] = width(table->headings[i]);
         headed |= table->headings[i][0] != '\0';
     }
-    for (size_t i = 0; i < table->n_cells; i++) {
-        size_t w = width(table->cells[i].text), column = i % table->n_columns;
+    for (size_t i = 0, column = 0; i < table->n_cells; i++) {
+        size_t w = width(table->cells[i].text);
         widths[column] = w > widths[column] ? w : widths[column];
+        column = column + 1 < table->n_columns ? column + 1 : 0;
     }
     if (headed)
         print_row(headings, widths, table->n_columns, out, style);

@@ -42,8 +42,7 @@ static int run_remove(const struct args *args)
     ended.reason = field(args_option(args, "reason"));
     ended.ended_by = field(args_option(args, "by"));
     Carehub__V1__Fact fact = FACT(MEMBER_ENDED, member_ended, &ended);
-    return submit_fact(args, &fact, "%s is no longer a member%s%s", ended.actor, *ended.role ? " as " : "",
-                       ended.role);
+    return submit_fact(args, &fact, "%s is no longer a member%s%s", ended.actor, *ended.role ? " as " : "", ended.role);
 }
 
 const struct command team_commands[] = {

@@ -57,8 +57,9 @@ static const char *local_time(int64_t unix_ms, const char *format, char text[WHE
 {
     time_t seconds = (time_t)(unix_ms / 1000);
     struct tm local;
+    snprintf(text, WHEN_CHARS, "-");
     if (unix_ms == 0 || !localtime_r(&seconds, &local))
-        return strcpy(text, "-");
+        return text;
     size_t n = strftime(text, WHEN_CHARS, format, &local);
     snprintf(text + n, WHEN_CHARS - n, ".%03d", (int)(unix_ms % 1000));
     return text;
@@ -190,8 +191,7 @@ void progress_step(struct progress *progress, uint64_t done)
     count_text(done, count);
     count_text(done * 1000 / (uint64_t)(now - progress->started_ms), rate);
     if (progress->total)
-        fprintf(stderr, "\r\033[K%s: %s of %s, %s/s", progress->doing, count,
-                count_text(progress->total, total), rate);
+        fprintf(stderr, "\r\033[K%s: %s of %s, %s/s", progress->doing, count, count_text(progress->total, total), rate);
     else
         fprintf(stderr, "\r\033[K%s: %s, %s/s", progress->doing, count, rate);
 }

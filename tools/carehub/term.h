@@ -57,8 +57,7 @@ const char *type_text(Carehub__V1__EventType type);
 /* ---- Failing ---- */
 
 /* Says on stderr what happened and, on the next line, what to do (may be NULL). Returns `code`. */
-int fail(enum exit_code code, const char *advice, const char *format, ...)
-    __attribute__((format(printf, 3, 4)));
+int fail(enum exit_code code, const char *advice, const char *format, ...) __attribute__((format(printf, 3, 4)));
 
 /* ---- Tables ---- */
 
@@ -69,8 +68,7 @@ struct table;
 /* A table with these headings (ends with NULL). Aborts when memory runs out, as do the others. */
 struct table *table_new(const char *const *headings);
 /* The next cell, left to right, row by row; what is printed is made safe. */
-void table_cell(struct table *table, enum tone tone, const char *format, ...)
-    __attribute__((format(printf, 3, 4)));
+void table_cell(struct table *table, enum tone tone, const char *format, ...) __attribute__((format(printf, 3, 4)));
 size_t table_rows(const struct table *table);
 void table_print(const struct table *table, FILE *out, struct style style);
 void table_destroy(struct table **table);

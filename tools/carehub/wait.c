@@ -43,8 +43,7 @@ enum wait_result wait_for(struct wait *wait, int64_t until_ms)
         int64_t left = until_ms == INT64_MAX ? -1 : until_ms - monotonic_ms();
         if (until_ms != INT64_MAX && left < 0)
             left = 0;
-        struct pollfd fds[] = {{.fd = wait->signal_fd, .events = POLLIN},
-                               {.fd = wait->event_fd, .events = POLLIN}};
+        struct pollfd fds[] = {{.fd = wait->signal_fd, .events = POLLIN}, {.fd = wait->event_fd, .events = POLLIN}};
         int n = poll(fds, 2, left > INT_MAX ? INT_MAX : (int)left);
         if (n > 0 && fds[0].revents)
             return WAIT_INTERRUPTED;

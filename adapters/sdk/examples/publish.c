@@ -1,7 +1,7 @@
 /* publish.c - publishes one event, a patient's discharge, and waits until the hub has it on stable storage.
  *
  *     cc publish.c $(pkg-config --cflags --libs carehub) -o publish
- *     ./publish client.cfg 79120100124
+ *     ./publish client.cfg 79120100163
  *
  * client.cfg:   endpoint = "tcp://127.0.0.1:7460"
  *               hub-key = <64 hexadecimal digits>
