@@ -35,15 +35,15 @@ enum carehub_result {
     CAREHUB_OK = 0,
     CAREHUB_INVALID_ARGUMENT = -1,
     CAREHUB_OUT_OF_MEMORY = -2,
-    CAREHUB_IO = -3,             /* a file could not be read or written; the spool included */
-    CAREHUB_CONFIG = -4,         /* a configuration or key file is wrong */
-    CAREHUB_CONNECT = -5,        /* the hub cannot be reached */
-    CAREHUB_REFUSED = -6,        /* the hub refused it; carehub_error says why */
+    CAREHUB_IO = -3,      /* a file could not be read or written; the spool included */
+    CAREHUB_CONFIG = -4,  /* a configuration or key file is wrong */
+    CAREHUB_CONNECT = -5, /* the hub cannot be reached */
+    CAREHUB_REFUSED = -6, /* the hub refused it; carehub_error says why */
     CAREHUB_TIMEOUT = -7,
-    CAREHUB_SPOOL_FULL = -8,     /* nothing was taken; try again when the spool has drained */
+    CAREHUB_SPOOL_FULL = -8, /* nothing was taken; try again when the spool has drained */
     CAREHUB_CLOSED = -9,
     CAREHUB_WOULD_DEADLOCK = -10,
-    CAREHUB_STALE = -11,         /* a newer attachment has taken over, or the delivery is long settled */
+    CAREHUB_STALE = -11, /* a newer attachment has taken over, or the delivery is long settled */
 };
 
 CAREHUB_API const char *carehub_strerror(int result);
@@ -66,9 +66,9 @@ CAREHUB_API int carehub_key_load(struct carehub_keypair *pair, const char *path)
 
 /* A ticket is what a registrar hands to a new client: endpoint, the hub's public key and a one-time token, in one line
  * of text. Enrols `pair` with it; then fills in `endpoint` and `hub_key`. Blocks up to timeout_ms. */
-CAREHUB_API int carehub_enrol(const char *ticket, const struct carehub_keypair *pair, int timeout_ms,
-                              char *endpoint, size_t endpoint_size, uint8_t hub_key[CAREHUB_KEY_BYTES],
-                              char *client_name, size_t client_name_size);
+CAREHUB_API int carehub_enrol(const char *ticket, const struct carehub_keypair *pair, int timeout_ms, char *endpoint,
+                              size_t endpoint_size, uint8_t hub_key[CAREHUB_KEY_BYTES], char *client_name,
+                              size_t client_name_size);
 CAREHUB_API int carehub_ticket(char *ticket, size_t size, const char *endpoint,
                                const uint8_t hub_key[CAREHUB_KEY_BYTES], const uint8_t token[CAREHUB_KEY_BYTES]);
 
@@ -94,14 +94,14 @@ struct carehub_options {
     const char *endpoint; /* "tcp://hub.example:7460" */
     uint8_t hub_key[CAREHUB_KEY_BYTES];
     struct carehub_keypair key;
-    const char *software;         /* who is calling, for the hub's operators: "pharmis"; NULL: "libcarehub" */
+    const char *software; /* who is calling, for the hub's operators: "pharmis"; NULL: "libcarehub" */
     const char *software_version;
-    const char *spool_dir;        /* NULL: no spool; then what is published while the hub is away waits in memory,
-                                     bounded, and is lost with the process */
-    uint64_t spool_max_bytes;     /* 0: 1 GiB */
-    carehub_state_fn *on_state;   /* may be NULL */
-    void *arg;                    /* for on_state and on_warning */
-    const char *spool_key_file;   /* NULL: "key" in spool_dir. Made at first use; see "The spool" */
+    const char *spool_dir;          /* NULL: no spool; then what is published while the hub is away waits in memory,
+                                       bounded, and is lost with the process */
+    uint64_t spool_max_bytes;       /* 0: 1 GiB */
+    carehub_state_fn *on_state;     /* may be NULL */
+    void *arg;                      /* for on_state and on_warning */
+    const char *spool_key_file;     /* NULL: "key" in spool_dir. Made at first use; see "The spool" */
     carehub_warning_fn *on_warning; /* may be NULL */
 };
 
@@ -143,8 +143,8 @@ typedef void carehub_confirm_fn(void *arg, int status, const Carehub__V1__Confir
 CAREHUB_API int carehub_publish(carehub_client *client, const Carehub__V1__Event *event, carehub_confirm_fn *fn,
                                 void *arg);
 /* The same for an event that is already serialised. */
-CAREHUB_API int carehub_publish_bytes(carehub_client *client, const uint8_t *event, size_t size,
-                                      carehub_confirm_fn *fn, void *arg);
+CAREHUB_API int carehub_publish_bytes(carehub_client *client, const uint8_t *event, size_t size, carehub_confirm_fn *fn,
+                                      void *arg);
 /* Publishes events and registry facts as one: all are taken or none. Never spooled, but in order with what is. */
 CAREHUB_API int carehub_publish_group(carehub_client *client, const Carehub__V1__Item *const *items, size_t n,
                                       carehub_confirm_fn *fn, void *arg);
@@ -152,8 +152,8 @@ CAREHUB_API int carehub_publish_group(carehub_client *client, const Carehub__V1_
  * unknown; it is still being sent). `place` (may be NULL) is its place in the log. */
 CAREHUB_API int carehub_publish_wait(carehub_client *client, const Carehub__V1__Event *event, int timeout_ms,
                                      uint64_t *place);
-/* Submits one registry fact and blocks. An empty id is filled in, as for carehub_publish. `confirmation` (may be NULL) receives a copy that
- * the caller frees with protobuf_c_message_free_unpacked. */
+/* Submits one registry fact and blocks. An empty id is filled in, as for carehub_publish. `confirmation` (may be NULL)
+ * receives a copy that the caller frees with protobuf_c_message_free_unpacked. */
 CAREHUB_API int carehub_submit_fact(carehub_client *client, Carehub__V1__Fact *fact, int timeout_ms,
                                     Carehub__V1__Confirmation **confirmation);
 
@@ -188,7 +188,7 @@ typedef struct carehub_subscription carehub_subscription;
 
 struct carehub_delivery {
     Carehub__V1__Lane lane;
-    uint64_t number;          /* in its lane, without gaps */
+    uint64_t number; /* in its lane, without gaps */
     uint64_t place;
     uint32_t attempt;         /* over 1: it was sent before */
     Carehub__V1__Level level; /* of the view */
@@ -196,7 +196,7 @@ struct carehub_delivery {
     int64_t received_ms;      /* when the hub received it */
     uint64_t epoch;
     const Carehub__V1__Event *event;
-    const uint8_t *bytes;     /* the same, serialised */
+    const uint8_t *bytes; /* the same, serialised */
     size_t size;
 };
 
@@ -229,11 +229,11 @@ CAREHUB_API int carehub_subscribe(carehub_client *client, const struct carehub_s
  * waits for one that is running, so don't hold a lock that the callback wants. From a callback it does not wait. */
 CAREHUB_API void carehub_unsubscribe(carehub_subscription **subscription);
 
-/* Acknowledges one delivery: STORED (the software has it) or READ (a human saw it; includes stored, and may follow it at
- * any later time). An acknowledgement belongs to the attachment in which the delivery came:
- * CAREHUB_STALE: that attachment is over (the connection was lost, or another client has taken the inbox), or it was
- * settled before: nothing to do, what is not settled comes again with its number. A READ can be said again once
- * attached. CAREHUB_INVALID_ARGUMENT: no such number has come. */
+/* Acknowledges one delivery: STORED (the software has it) or READ (a human saw it; includes stored, and may follow it
+ * at any later time). An acknowledgement belongs to the attachment in which the delivery came: CAREHUB_STALE: that
+ * attachment is over (the connection was lost, or another client has taken the inbox), or it was settled before:
+ * nothing to do, what is not settled comes again with its number. A READ can be said again once attached.
+ * CAREHUB_INVALID_ARGUMENT: no such number has come. */
 CAREHUB_API int carehub_ack(carehub_subscription *subscription, Carehub__V1__Lane lane, uint64_t number,
                             Carehub__V1__AckKind kind);
 /* Acknowledges everything of the lane up to and including `number`. */

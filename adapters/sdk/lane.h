@@ -11,7 +11,7 @@ struct lane {
         uint64_t number;
         uint32_t bytes;
         bool settled;
-    } *items; /* by number, from head to end */
+    } * items; /* by number, from head to end */
     size_t head;
     size_t end;
     size_t room;

@@ -7,7 +7,7 @@
 #include "carehub.h"
 
 struct link {
-    void *socket;  /* NULL: closed */
+    void *socket; /* NULL: closed */
     void *monitor;
 };
 

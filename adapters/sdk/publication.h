@@ -9,11 +9,11 @@ struct publication {
     struct publication *next;
     carehub_confirm_fn *fn;
     void *arg;
-    uint64_t ticket;      /* of its spool record; 0: it is in memory only */
-    uint64_t after;       /* in memory only: the last spool record that was taken before it */
-    bool rejected;        /* answered "later" */
+    uint64_t ticket; /* of its spool record; 0: it is in memory only */
+    uint64_t after;  /* in memory only: the last spool record that was taken before it */
+    bool rejected;   /* answered "later" */
     uint32_t n_items;
-    uint32_t wire_bytes;  /* at most this on the wire */
+    uint32_t wire_bytes;             /* at most this on the wire */
     Carehub__V1__Publication *group; /* owned; NULL: the one event below */
     size_t size;
     uint8_t event[];

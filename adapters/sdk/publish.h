@@ -22,7 +22,7 @@ struct publish_queue {
 /* What API threads leave; under the client's lock, but for the counters. */
 struct publish_inbox {
     struct publish_queue queue;
-    atomic_uint items;         /* in memory and not settled */
+    atomic_uint items; /* in memory and not settled */
     atomic_size_t bytes;
     carehub_settled_fn *on_settled;
     void *on_settled_arg;
@@ -30,18 +30,18 @@ struct publish_inbox {
 
 /* The thread's own. */
 struct publisher {
-    struct publish_queue ready; /* from the inbox */
-    struct publish_queue again; /* were sent before: go first */
-    struct publication *next;   /* taken from one of the sources and not yet sent */
+    struct publish_queue ready;       /* from the inbox */
+    struct publish_queue again;       /* were sent before: go first */
+    struct publication *next;         /* taken from one of the sources and not yet sent */
     struct publication **unconfirmed; /* PUBLISH_SPAN, by ref; NULL: settled */
-    uint64_t first_ref;         /* everything before is settled */
+    uint64_t first_ref;               /* everything before is settled */
     uint64_t next_ref;
-    uint32_t unanswered;        /* publications sent and not answered in any way */
-    uint32_t window_items;      /* used, by these */
+    uint32_t unanswered;   /* publications sent and not answered in any way */
+    uint32_t window_items; /* used, by these */
     uint64_t window_bytes;
-    bool holding;               /* some were answered "later": nothing is sent until the rest is answered and … */
-    int64_t hold_until_ms;      /* … this time has come */
-    unsigned holds;             /* in a row */
+    bool holding;                /* some were answered "later": nothing is sent until the rest is answered and … */
+    int64_t hold_until_ms;       /* … this time has come */
+    unsigned holds;              /* in a row */
     struct publish_frame *frame; /* room to put one together */
 };
 

@@ -19,7 +19,7 @@ enum {
     /* Publishing. */
     QUEUE_MAX_ITEMS = 65536, /* in memory, of a client without a spool */
     QUEUE_MAX_BYTES = 64 << 20,
-    PUBLISH_SPAN = 16384,    /* from the oldest unconfirmed publication to the newest; a power of 2 */
+    PUBLISH_SPAN = 16384, /* from the oldest unconfirmed publication to the newest; a power of 2 */
     FRAME_PUBLICATIONS = 256,
     RETRY_FIRST_MS = 100,    /* what the hub could not take now: doubles each time … */
     RETRY_LONGEST_MS = 5000, /* … up to this */

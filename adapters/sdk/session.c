@@ -219,8 +219,8 @@ static void take_frame(struct carehub_client *c, zmq_msg_t *frame)
     c->session.heard_ms = clock_ms();
     if (zmq_msg_size(frame) == 0)
         return; /* a heartbeat's answer */
-    const Carehub__V1__ToClient *m = frame_unpack(&c->session.arena, &carehub__v1__to_client__descriptor,
-                                                  zmq_msg_data(frame), zmq_msg_size(frame));
+    const Carehub__V1__ToClient *m =
+        frame_unpack(&c->session.arena, &carehub__v1__to_client__descriptor, zmq_msg_data(frame), zmq_msg_size(frame));
     if (m)
         take_message(c, m);
     else

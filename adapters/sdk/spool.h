@@ -19,7 +19,7 @@ struct spool;
 struct spool_config {
     const char *dir;      /* made if it is not there, 0700 */
     const char *key_file; /* NULL: "key" in dir */
-    uint64_t max_bytes;   /* of records that wait, and of the refused file; the segment files may be up to 32 MiB more */
+    uint64_t max_bytes; /* of records that wait, and of the refused file; the segment files may be up to 32 MiB more */
 };
 
 /* Takes the spool, checks it, and finds what waits. CAREHUB_OK, CAREHUB_IO (the folder, or it is in use) or

@@ -57,8 +57,8 @@ struct spool {
     uint64_t refused;
     uint64_t refused_bytes;
     struct batch *gathering;
-    bool writing; /* some appender is writing a batch */
-    bool failed;  /* nothing is appended any more */
+    bool writing;           /* some appender is writing a batch */
+    bool failed;            /* nothing is appended any more */
     struct spool_tag *tags; /* a ring of tags_room, a power of 2 */
     size_t tags_room;
     uint64_t tags_head;
@@ -80,7 +80,7 @@ struct spool {
         uint64_t number;
         uint32_t bytes;
         bool settled;
-    } *outstanding; /* a ring of OUTSTANDING_MAX, by ticket */
+    } * outstanding; /* a ring of OUTSTANDING_MAX, by ticket */
     uint64_t outstanding_head;
     uint64_t outstanding_end;
     uint64_t settled_through; /* every number up to here is settled */

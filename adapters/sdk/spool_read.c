@@ -53,8 +53,9 @@ static bool start_reading(struct spool *s)
 /* What is left of the segment cannot be read, though it could when it was written. Under the lock. */
 static void give_up(struct spool *s, struct segment *segment)
 {
-    spool_note(s, "spool: %" PRIu64 " events of segment %016" PRIx64 " cannot be read and the file is kept. Check the disk",
-               segment->unread, segment->first);
+    spool_note(
+        s, "spool: %" PRIu64 " events of segment %016" PRIx64 " cannot be read and the file is kept. Check the disk",
+        segment->unread, segment->first);
     s->waiting -= segment->unread;
     s->waiting_bytes -= segment->unread_bytes;
     segment->unread = segment->unread_bytes = 0;

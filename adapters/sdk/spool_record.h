@@ -39,9 +39,9 @@ struct record_reader {
     uint64_t offset; /* of the next record */
     uint64_t end;    /* nothing is read from here on */
     const uint8_t *key;
-    uint64_t number; /* of the last record */
+    uint64_t number;  /* of the last record */
     uint32_t damaged; /* records that were skipped */
-    uint8_t *buffer; /* READER_BUFFER_BYTES, owned */
+    uint8_t *buffer;  /* READER_BUFFER_BYTES, owned */
     uint64_t buffer_offset;
     size_t buffered;
     uint8_t *plain; /* RECORD_PLAIN_MAX_BYTES, owned */
@@ -49,7 +49,7 @@ struct record_reader {
 };
 
 enum record_result {
-    RECORD_OK,  /* plain, size and number are set */
+    RECORD_OK, /* plain, size and number are set */
     RECORD_END,
     RECORD_BAD, /* what is at offset is no record, nor is anything that can be found behind it */
 };

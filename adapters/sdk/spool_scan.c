@@ -104,7 +104,8 @@ static int judge_end(struct spool *s, int fd, struct segment *segment, enum reco
     uint64_t behind = (uint64_t)st.st_size - segment->end;
     if (newest) {
         if (result == RECORD_BAD)
-            spool_note(s, "spool: the last write was interrupted; %" PRIu64 " bytes that nobody was told of were cut off",
+            spool_note(s,
+                       "spool: the last write was interrupted; %" PRIu64 " bytes that nobody was told of were cut off",
                        behind);
         if (behind > 0 && (ftruncate(fd, (off_t)segment->end) != 0 || fdatasync(fd) != 0))
             return error_set(CAREHUB_IO, "the spool cannot be cut to its last whole record: %s", strerror(errno));
@@ -117,8 +118,9 @@ static int judge_end(struct spool *s, int fd, struct segment *segment, enum reco
     }
     if (s->reader.damaged > 0) {
         segment->damaged = true;
-        spool_note(s, "spool: %u damaged records in segment %016" PRIx64 " cannot be read and the file is kept. Check "
-                      "the disk",
+        spool_note(s,
+                   "spool: %u damaged records in segment %016" PRIx64 " cannot be read and the file is kept. Check "
+                   "the disk",
                    s->reader.damaged, segment->first);
     }
     return CAREHUB_OK;
@@ -131,12 +133,14 @@ static int scan_open(struct spool *s, int fd, struct segment *segment, bool newe
     uint64_t first = 0;
     if (fstat(fd, &st) != 0 || pread(fd, header, sizeof header, 0) != sizeof header ||
         header_check(header, SEGMENT_MAGIC, s->key, &first) == 1)
-        return error_set(CAREHUB_IO, "segment-%016" PRIx64 " is not a spool segment, or its head is damaged: move it "
-                                     "out of the spool's folder to go on without it",
+        return error_set(CAREHUB_IO,
+                         "segment-%016" PRIx64 " is not a spool segment, or its head is damaged: move it "
+                         "out of the spool's folder to go on without it",
                          segment->first);
     if (header_check(header, SEGMENT_MAGIC, s->key, &first) == 2)
-        return error_set(CAREHUB_CONFIG, "segment-%016" PRIx64 " was written with another spool key: put that key back, "
-                                         "or move the folder away to start anew without what waits in it",
+        return error_set(CAREHUB_CONFIG,
+                         "segment-%016" PRIx64 " was written with another spool key: put that key back, "
+                         "or move the folder away to start anew without what waits in it",
                          segment->first);
     reader_start(&s->reader, fd, (uint64_t)st.st_size);
     enum record_result result = read_through(s, segment);

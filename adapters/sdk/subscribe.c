@@ -186,8 +186,7 @@ static void refuse_unreadable(carehub_subscription *sub, const Carehub__V1__Deli
 static void deliver_one(carehub_subscription *sub, const Carehub__V1__Delivery *d)
 {
     struct arena *arena = &sub->client->subscriber.arena;
-    const Carehub__V1__Event *event =
-        frame_unpack(arena, &carehub__v1__event__descriptor, d->event.data, d->event.len);
+    const Carehub__V1__Event *event = frame_unpack(arena, &carehub__v1__event__descriptor, d->event.data, d->event.len);
     if (!event) {
         refuse_unreadable(sub, d);
     } else {

@@ -11,15 +11,15 @@ enum { LANES = 2 };
 /* What API threads leave; under the client's lock. */
 struct subscribe_inbox {
     carehub_subscription *added; /* linked by next */
-    bool acks;   /* some subscription has some waiting */
-    bool endings; /* some subscription is to end */
+    bool acks;                   /* some subscription has some waiting */
+    bool endings;                /* some subscription is to end */
 };
 
 /* The thread's own. */
 struct subscriber {
     carehub_subscription *all;
     uint64_t attach_order; /* given out last */
-    struct arena arena; /* of the event that is being delivered */
+    struct arena arena;    /* of the event that is being delivered */
     struct ack_frame {
         Carehub__V1__AckRange ranges[ACK_FRAME_RANGES];
         Carehub__V1__AckRange *list[ACK_FRAME_RANGES];

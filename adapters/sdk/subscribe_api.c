@@ -88,7 +88,8 @@ static int judge(carehub_subscription *sub, const struct verdict *verdict, bool 
     case CAREHUB_OK:
         return result;
     case CAREHUB_STALE:
-        return error_set(result, "inbox %s: it was settled before, or belongs to an attachment that is over; if it "
+        return error_set(result,
+                         "inbox %s: it was settled before, or belongs to an attachment that is over; if it "
                          "is not settled it comes again",
                          sub->options.inbox);
     case CAREHUB_INVALID_ARGUMENT:
@@ -122,5 +123,6 @@ int carehub_nack(carehub_subscription *sub, Carehub__V1__Lane lane, uint64_t num
     char *copy = strdup(code ? code : "");
     if (!copy)
         return error_set(CAREHUB_OUT_OF_MEMORY, "out of memory");
-    return judge(sub, &(struct verdict){.lane = lane, .from = number, .to = number, .code = copy, .final = final}, true);
+    return judge(sub, &(struct verdict){.lane = lane, .from = number, .to = number, .code = copy, .final = final},
+                 true);
 }

@@ -50,8 +50,8 @@ struct carehub_subscription {
     uint32_t handle;
     uint64_t epoch;
     int64_t attach_ms;
-    uint64_t attach_order; /* hubs answer Attach in order */
-    unsigned refusals; /* of attachments, in a row */
+    uint64_t attach_order;   /* hubs answer Attach in order */
+    unsigned refusals;       /* of attachments, in a row */
     struct verdicts telling; /* being told; swaps with `waiting` */
     struct lane lanes[LANES];
     int64_t left_events; /* credit that the hub still has; below 0 at most for a moment */

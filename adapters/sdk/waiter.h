@@ -15,7 +15,8 @@ void waiter_drop(struct waiter *waiter);
 void waiter_answer(struct waiter *waiter, int status, const ProtobufCMessage *message);
 
 /* Waits; takes over the error text. *message (may be NULL) is the caller's, freed with
- * protobuf_c_message_free_unpacked. CAREHUB_TIMEOUT when timeout_ms have gone. Uses up the waiting thread's reference. */
+ * protobuf_c_message_free_unpacked. CAREHUB_TIMEOUT when timeout_ms have gone. Uses up the waiting thread's reference.
+ */
 int waiter_wait(struct waiter *waiter, int timeout_ms, ProtobufCMessage **message);
 
 #endif

@@ -244,6 +244,8 @@ void acks_flush(struct core *core);
 /* ---- push.c --------------------------------------------------------------------------------------------------------- */
 
 void push_all(struct core *core);
+/* Would a delivery that waits be sent, as things stand? If not: the rule that denies. */
+bool still_entitled(struct core *core, const struct inbox *inbox, const struct item *item, Carehub__V1__Reason *why);
 /* The event at a place, from memory or the log; NULL: damaged or erased. */
 struct event_memory *event_get(struct core *core, uint64_t place);
 void event_remember(struct core *core, const Entry *entry, const uint8_t *bytes, size_t size);

@@ -179,6 +179,13 @@ static enum verdict reconsider(struct core *core, const struct inbox *inbox, str
     return SEND;
 }
 
+bool still_entitled(struct core *core, const struct inbox *inbox, const struct item *item, Carehub__V1__Reason *why)
+{
+    struct item copy = *item;
+    struct event_memory *event = event_get(core, item->place);
+    return !event || reconsider(core, inbox, event, &copy, why) != END;
+}
+
 /* A correction of something that this inbox refused and will be sent again waits for it. */
 static bool waits_for_original(const struct inbox *inbox, const struct event_memory *event, int64_t *until_ms)
 {

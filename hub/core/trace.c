@@ -143,7 +143,11 @@ static void standing(struct delivery *delivery)
                delivery->slot.number < inbox->lanes[which].next) {
         const struct item *item = inbox_item(inbox, core->store, which, delivery->slot.number, &full);
         bool sent = item && item->sent_ms;
-        slot_line(delivery, sent ? STEP(SENT) : STEP(QUEUED), sent ? item->sent_ms : core->now_ms);
+        Carehub__V1__TraceLine *line =
+            slot_line(delivery, sent ? STEP(SENT) : STEP(QUEUED), sent ? item->sent_ms : core->now_ms);
+        Carehub__V1__Reason why = 0;
+        if (item && !sent && !still_entitled(core, inbox, item, &why))
+            line->why = why; /* it will be withdrawn when its turn comes */
     }
 }
 

@@ -1,5 +1,5 @@
-/* sdk_peer.h - a scripted peer in place of a hub: a ROUTER with CURVE that says what the test tells it to, and hands the
- * test what clients say. Runs in the test's own thread. Heartbeats are answered by the way. */
+/* sdk_peer.h - a scripted peer in place of a hub: a ROUTER with CURVE that says what the test tells it to, and hands
+ * the test what clients say. Runs in the test's own thread. Heartbeats are answered by the way. */
 #ifndef SDK_PEER_H
 #define SDK_PEER_H
 
@@ -20,7 +20,7 @@ struct peer {
     struct carehub_keypair key;
     uint8_t identity[IDENTITY_MAX_BYTES]; /* of the client heard last */
     size_t identity_size;
-    bool mute; /* leaves heartbeats unanswered */
+    bool mute;                  /* leaves heartbeats unanswered */
     Carehub__V1__Limits limits; /* for Welcome */
 };
 

@@ -185,8 +185,9 @@ static void confirmed_events_are_reported_once_in_order(void **state)
         publish(f, i);
     hear_events(f, 0, 10, refs);
     for (int i = 0; i < 10; i++) {
-        peer_confirm(&f->peer, refs[i], i % 2 ? CAREHUB__V1__CONFIRMATION__STATUS__CONFIRMED
-                                              : CAREHUB__V1__CONFIRMATION__STATUS__REPEATED);
+        peer_confirm(&f->peer, refs[i],
+                     i % 2 ? CAREHUB__V1__CONFIRMATION__STATUS__CONFIRMED
+                           : CAREHUB__V1__CONFIRMATION__STATUS__REPEATED);
         peer_confirm(&f->peer, refs[i], CAREHUB__V1__CONFIRMATION__STATUS__CONFIRMED); /* once is enough */
     }
     for (int i = 0; i < 10; i++)

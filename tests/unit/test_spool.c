@@ -354,7 +354,8 @@ static void damaged_record_is_skipped_reported_and_its_file_kept(void **state)
     assert_int_equal(damaged, 1);
 }
 
-/* A child appends and says so; it is killed at some moment; nothing that it said may be missing, and the order holds. */
+/* A child appends and says so; it is killed at some moment; nothing that it said may be missing, and the order holds.
+ */
 static void append_until_killed(const char *dir, uint64_t first, int fd)
 {
     struct spool *s = NULL;

@@ -88,7 +88,10 @@ const char *story_detail(const Carehub__V1__TraceLine *line, char text[DETAIL_BY
                  line->deadline_ms ? when_text(line->deadline_ms, when) : "");
         break;
     default:
-        if (*line->inbox)
+        if (line->why)
+            snprintf(text, DETAIL_BYTES, "%s %llu in %s; will be withdrawn when its turn comes: %s",
+                     lane_text(line->lane), number, line->inbox, story_clause(line->why, why));
+        else if (*line->inbox)
             snprintf(text, DETAIL_BYTES, "%s %llu in %s%s", lane_text(line->lane), number, line->inbox,
                      line->approximate ? " (time of its batch)" : "");
     }

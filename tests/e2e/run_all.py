@@ -1,0 +1,66 @@
+#!/usr/bin/python3
+"""Runs the end-to-end tests. The last line is 'N passed, N failed, N skipped'."""
+import argparse
+import os
+import pathlib
+import sys
+import time
+import unittest
+
+HERE = pathlib.Path(__file__).resolve().parent
+
+
+class Progress(unittest.TestResult):
+    """One line for each test, as it ends."""
+
+    def __init__(self):
+        super().__init__()
+        self.passed = 0
+
+    def startTest(self, test):
+        super().startTest(test)
+        self.started = time.monotonic()
+
+    def _say(self, test, outcome, why=""):
+        name = test.id() if hasattr(test, "id") else str(test)
+        seconds = time.monotonic() - getattr(self, "started", time.monotonic())
+        print(f"  {outcome:8}{name:78} {seconds:6.1f} s" + (f"  {why}" if why else ""), flush=True)
+
+    def addSuccess(self, test):
+        self.passed += 1
+        self._say(test, "passed")
+
+    def addFailure(self, test, err):
+        super().addFailure(test, err)
+        self._say(test, "FAILED")
+        print("".join(f"    {line}\n" for line in self.failures[-1][1].splitlines()), flush=True)
+
+    def addError(self, test, err):
+        super().addError(test, err)
+        self._say(test, "FAILED")
+        print("".join(f"    {line}\n" for line in self.errors[-1][1].splitlines()), flush=True)
+
+    def addSkip(self, test, reason):
+        super().addSkip(test, reason)
+        self._say(test, "skipped", reason)
+
+
+def main():
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--build", help="build directory whose programs are tested (build/release)")
+    parser.add_argument("tests", nargs="*", help="modules, such as test_kill9 (all)")
+    arguments = parser.parse_args()
+    if arguments.build:
+        os.environ["CAREHUB_BUILD"] = str(pathlib.Path(arguments.build).resolve())
+    sys.path.insert(0, str(HERE))
+    names = arguments.tests or sorted(p.stem for p in HERE.glob("test_*.py"))
+    result = Progress()
+    for name in names:
+        unittest.defaultTestLoader.loadTestsFromName(name).run(result)
+    failed = len(result.failures) + len(result.errors)
+    print(f"{result.passed} passed, {failed} failed, {len(result.skipped)} skipped", flush=True)
+    return 1 if failed or not result.passed else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
