@@ -53,6 +53,13 @@ struct write {
     uint8_t *bytes;
 };
 
+static void free_request(struct request *r)
+{
+    free(r->head.bytes);
+    free(r->answer);
+    free(r);
+}
+
 /* ---- Closing ------------------------------------------------------------------------------------------------------- */
 
 static void server_closed(uv_handle_t *handle)
@@ -66,8 +73,12 @@ static void connection_closed(uv_handle_t *handle)
 {
     struct connection *c = (struct connection *)handle;
     struct mllp_server *server = c->server;
-    for (struct request *r = c->first; r; r = r->next)
+    for (struct request *r = c->first, *next; r; r = next) {
+        next = r->next;
         r->from = NULL;
+        if (r->answered) /* behind one that was not */
+            free_request(r);
+    }
     *c->link = c->next;
     if (c->next)
         c->next->link = c->link;
@@ -95,6 +106,8 @@ static void close_if_done(struct connection *c)
 
 /* ---- Writing --------------------------------------------------------------------------------------------------------- */
 
+static void go_on(struct connection *c);
+
 static void on_written(uv_write_t *request, int status)
 {
     struct write *w = (struct write *)request;
@@ -104,7 +117,7 @@ static void on_written(uv_write_t *request, int status)
     if (status < 0)
         close_connection(c);
     else
-        close_if_done(c);
+        go_on(c);
 }
 
 /* Takes over bytes. */
@@ -253,6 +266,14 @@ static void on_read(uv_stream_t *stream, ssize_t size, const uv_buf_t *buffer)
     update_reading(c);
 }
 
+/* There may be room again. */
+static void go_on(struct connection *c)
+{
+    consume(c);
+    update_reading(c);
+    close_if_done(c);
+}
+
 /* ---- Answering ------------------------------------------------------------------------------------------------------- */
 
 void mllp_reply(struct mllp_request *request, const void *bytes, size_t len)
@@ -265,13 +286,6 @@ void mllp_reply(struct mllp_request *request, const void *bytes, size_t len)
     r->answer = grown;
     if (mllp_encode(bytes, len, r->answer + r->answer_len, frame) == frame)
         r->answer_len += frame;
-}
-
-static void free_request(struct request *r)
-{
-    free(r->head.bytes);
-    free(r->answer);
-    free(r);
 }
 
 /* Sends what is complete from the oldest on. */
@@ -301,9 +315,7 @@ void mllp_answered(struct mllp_request **request)
     }
     c->heard_ms = uv_now(c->tcp.loop); /* it was not idle, we were */
     flush(c);
-    consume(c);
-    update_reading(c);
-    close_if_done(c);
+    go_on(c);
 }
 
 /* ---- Connections ------------------------------------------------------------------------------------------------------ */
