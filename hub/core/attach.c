@@ -5,15 +5,14 @@
 
 /* ---- Attaching ------------------------------------------------------------------------------------------------------ */
 
-static void send_detached(struct core *core, session_id to, uint32_t handle, const struct inbox *inbox,
-                          const Error *error)
+static void send_detached(struct core *core, session_id to, uint32_t handle, const char *inbox, const Error *error)
 {
     Carehub__V1__Detached *detached = arena_alloc(&core->batch, sizeof *detached);
     Carehub__V1__ToClient *message = arena_alloc(&core->batch, sizeof *message);
     carehub__v1__detached__init(detached);
     carehub__v1__to_client__init(message);
     detached->handle = handle;
-    detached->inbox = inbox ? arena_strdup(&core->batch, inbox->card->name) : (char *)"";
+    detached->inbox = arena_strdup(&core->batch, inbox);
     detached->error = (Error *)error;
     message->message_case = CAREHUB__V1__TO_CLIENT__MESSAGE_DETACHED;
     message->detached = detached;
@@ -26,7 +25,7 @@ void attachment_end(struct core *core, struct inbox *inbox, const Error *error)
     if (session && session->attachments[inbox->handle - 1] == inbox) {
         session->attachments[inbox->handle - 1] = NULL;
         if (error)
-            send_detached(core, session->id, inbox->handle, inbox, error);
+            send_detached(core, session->id, inbox->handle, inbox->card->name, error);
     }
     inbox->session = 0;
     inbox->handle = 0;
@@ -111,7 +110,7 @@ void attach(struct core *core, struct session *session, const Carehub__V1__Attac
     if (!inbox || inbox->card->closed || !client_speaks_for(client, inbox->card->actor)) {
         refuse(core, &error, ERROR_CODE(UNKNOWN_NAME), "inbox",
                "client %s speaks for no actor with an open inbox “%.*s”", client->card->name, NAME_MAX_BYTES, message->inbox);
-        send_error(core, session->id, error);
+        send_detached(core, session->id, 0, message->inbox, error);
         return;
     }
     if (inbox->session) {
@@ -121,7 +120,7 @@ void attach(struct core *core, struct session *session, const Carehub__V1__Attac
     }
     if (free_handle(session) == 0) {
         refuse(core, &error, ERROR_CODE(TOO_MANY), "inbox", "a session attaches at most %d inboxes", ATTACHMENTS_MAX);
-        send_error(core, session->id, error);
+        send_detached(core, session->id, 0, message->inbox, error);
         return;
     }
     begin_attachment(core, session, inbox, message);
@@ -138,7 +137,7 @@ static struct inbox *attached_inbox(struct core *core, struct session *session, 
     Error *error;
     refuse(core, &error, inbox ? ERROR_CODE(STALE_EPOCH) : ERROR_CODE(NOT_ATTACHED), "handle",
            "this attachment is over; attach again to go on");
-    send_detached(core, session->id, handle, NULL, error);
+    send_detached(core, session->id, handle, "", error);
     return NULL;
 }
 
@@ -148,7 +147,7 @@ void detach(struct core *core, struct session *session, const Carehub__V1__Detac
     if (!inbox)
         return;
     attachment_end(core, inbox, NULL);
-    send_detached(core, session->id, message->handle, inbox, NULL);
+    send_detached(core, session->id, message->handle, inbox->card->name, NULL);
 }
 
 void add_credit(struct core *core, struct session *session, const Carehub__V1__Credit *message)

@@ -250,6 +250,7 @@ bool still_entitled(struct core *core, const struct inbox *inbox, const struct i
 struct event_memory *event_get(struct core *core, uint64_t place);
 void event_remember(struct core *core, const Entry *entry, const uint8_t *bytes, size_t size);
 void events_forget(struct core *core);
+void events_trim(struct core *core);
 /* A correction's notice: the event with its id, type, author's actor and what it corrects, and nothing else. */
 size_t event_notice(const Carehub__V1__Event *event, uint8_t *out, size_t size);
 

@@ -31,8 +31,9 @@ void events_forget(struct core *core)
     u64map_fini(&core->events);
 }
 
-/* First in, first out: receivers that keep up all want the same recent ones. */
-static void make_room(struct core *core)
+/* First in, first out: receivers that keep up all want the same recent ones. Not while a frame that is being filled
+ * borrows their bytes. */
+void events_trim(struct core *core)
 {
     while (core->events_bytes > EVENTS_MEMORY_BYTES && core->oldest_event != core->newest_event) {
         struct event_memory *oldest = core->oldest_event;
@@ -66,7 +67,6 @@ static struct event_memory *remember(struct core *core, const Entry *entry, cons
     *(core->newest_event ? &core->newest_event->newer : &core->oldest_event) = event;
     core->newest_event = event;
     core->events_bytes += size + sizeof *event;
-    make_room(core);
     return event;
 }
 
@@ -228,6 +228,7 @@ static void frame_send(struct frame *frame)
     frame->core->counters.deliveries += frame->n;
     frame->n = frame->bytes = 0;
     frame->turns++;
+    events_trim(frame->core);
 }
 
 static void send_skip(struct core *core, const struct inbox *inbox, int lane, uint64_t from, uint64_t to)
@@ -444,5 +445,6 @@ void push_all(struct core *core)
     for (size_t i = n; i < core->n_ready; i++) /* became ready meanwhile */
         core->ready[kept++] = core->ready[i];
     core->n_ready = kept;
+    events_trim(core);
     arena_reset(&core->scratch);
 }

@@ -505,8 +505,8 @@ static void inbox_items_query(struct core *core, const Carehub__V1__Query *query
 
 static void export_query(struct core *core, const Carehub__V1__Query *query, Carehub__V1__Answer *answer)
 {
-    size_t max = query->export->max && query->export->max < EXPORT_PAGE ? query->export->max : EXPORT_PAGE, bytes = 0;
-    uint64_t place = query->export->from_place ? query->export->from_place : 1;
+    size_t max = query->export_log->max && query->export_log->max < EXPORT_PAGE ? query->export_log->max : EXPORT_PAGE, bytes = 0;
+    uint64_t place = query->export_log->from_place ? query->export_log->from_place : 1;
     NEW(core, ExportAnswer, export);
     export->entries = arena_alloc(&core->batch, max * sizeof *export->entries);
     export->leaves = arena_alloc(&core->batch, max * sizeof *export->leaves);
@@ -526,8 +526,8 @@ static void export_query(struct core *core, const Carehub__V1__Query *query, Car
         bytes += record.entry_size + LEAF_BYTES;
     }
     export->next_place = place <= core->last_place ? place : 0;
-    answer->answer_case = CAREHUB__V1__ANSWER__ANSWER_EXPORT;
-    answer->export = export;
+    answer->answer_case = CAREHUB__V1__ANSWER__ANSWER_EXPORT_LOG;
+    answer->export_log = export;
 }
 
 uint64_t event_place_of(struct core *core, const ProtobufCBinaryData *id, uint64_t place)
@@ -610,7 +610,7 @@ void query(struct core *core, struct session *session, const Carehub__V1__Query 
     case CAREHUB__V1__QUERY__QUERY_INBOX_ITEMS:
         inbox_items_query(core, query, answer);
         break;
-    case CAREHUB__V1__QUERY__QUERY_EXPORT:
+    case CAREHUB__V1__QUERY__QUERY_EXPORT_LOG:
         export_query(core, query, answer);
         break;
     case CAREHUB__V1__QUERY__QUERY_OPEN:

@@ -180,7 +180,7 @@ class Client:
         """All entries of the log."""
         entries, place = [], 1
         while place:
-            page = self.ask(export=wire.ExportQuery(from_place=place, max=256))
+            page = self.ask(export_log=wire.ExportQuery(from_place=place, max=256))
             entries.extend(page.entries)
             place = page.next_place
         return entries

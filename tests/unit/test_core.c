@@ -96,8 +96,8 @@ static void nothing_is_kept_of_a_person_without_consent(void **state)
     assert_int_equal(hub_publish(hub, HOSPITAL, 1, DISCHARGE)->status, REPEATED);
     assert_int_equal(hub_deliveries(hub, GP), 0); /* a later consent does not revive it */
     char json[80];
-    snprintf(json, sizeof json, "{\"export\":{\"fromPlace\":\"%llu\",\"max\":1}}", (unsigned long long)place);
-    const Carehub__V1__Entry *entry = hub_ask(hub, json)->export->entries[0];
+    snprintf(json, sizeof json, "{\"exportLog\":{\"fromPlace\":\"%llu\",\"max\":1}}", (unsigned long long)place);
+    const Carehub__V1__Entry *entry = hub_ask(hub, json)->export_log->entries[0];
     assert_int_equal(entry->what_case, CAREHUB__V1__ENTRY__WHAT_NOT_KEPT);
     assert_int_equal(entry->patient, 0);
 }

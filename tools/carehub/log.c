@@ -48,14 +48,14 @@ static int exportfrom(struct session *session, uint64_t from, uint64_t to)
         range.from_place = from;
         range.max = EXPORT_PAGE_MAX;
         Carehub__V1__Query query = CAREHUB__V1__QUERY__INIT;
-        query.query_case = CAREHUB__V1__QUERY__QUERY_EXPORT;
-        query.export = &range;
+        query.query_case = CAREHUB__V1__QUERY__QUERY_EXPORT_LOG;
+        query.export_log = &range;
         Carehub__V1__Answer *answer;
-        code = session_ask(session, &query, CAREHUB__V1__ANSWER__ANSWER_EXPORT, &answer);
+        code = session_ask(session, &query, CAREHUB__V1__ANSWER__ANSWER_EXPORT_LOG, &answer);
         if (code)
             break;
-        code = print_page(answer->export, to);
-        uint64_t next = answer->export->next_place;
+        code = print_page(answer->export_log, to);
+        uint64_t next = answer->export_log->next_place;
         from = next > from && !(to && next > to) ? next : 0;
         answer_free(&answer);
         if (show)

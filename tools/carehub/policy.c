@@ -66,7 +66,7 @@ static int ask_place(struct session *session, uint64_t *place)
 /* The text that the log's entry at that place adopted; belongs to the answer. NULL if it is another entry. */
 static const char *adopted_text(const Carehub__V1__Answer *answer)
 {
-    const Carehub__V1__ExportAnswer *page = answer->export;
+    const Carehub__V1__ExportAnswer *page = answer->export_log;
     const Carehub__V1__Entry *entry = page->n_entries ? page->entries[0] : NULL;
     if (!entry || entry->what_case != CAREHUB__V1__ENTRY__WHAT_FACT || !entry->fact->fact ||
         entry->fact->fact->fact_case != CAREHUB__V1__FACT__FACT_POLICY_ADOPTED)
@@ -82,9 +82,9 @@ static int text_in_force(struct session *session, Carehub__V1__Answer **answer, 
     if (code)
         return code;
     range.max = 1;
-    query.query_case = CAREHUB__V1__QUERY__QUERY_EXPORT;
-    query.export = &range;
-    code = session_ask(session, &query, CAREHUB__V1__ANSWER__ANSWER_EXPORT, answer);
+    query.query_case = CAREHUB__V1__QUERY__QUERY_EXPORT_LOG;
+    query.export_log = &range;
+    code = session_ask(session, &query, CAREHUB__V1__ANSWER__ANSWER_EXPORT_LOG, answer);
     if (code)
         return code;
     *text = adopted_text(*answer);
@@ -131,7 +131,7 @@ static int run_show(const struct args *args)
     if (code == EXIT_OK)
         code = text_in_force(&session, &answer, &text);
     if (code == EXIT_OK && session.json)
-        print_json(&answer->export->entries[0]->fact->fact->policy_adopted->base);
+        print_json(&answer->export_log->entries[0]->fact->fact->policy_adopted->base);
     else if (code == EXIT_OK && role)
         code = show_role(text, role, session.style);
     else if (code == EXIT_OK)
