@@ -66,7 +66,6 @@ static const struct {
     [IDENTIFIER_CHECK_DIGITS] = {"check-digits",
                                  "the check digits do not fit: probably a typing error or a dummy"},
     [IDENTIFIER_DATE] = {"date", "the birth date in the number does not exist"},
-    [IDENTIFIER_SEQUENCE] = {"sequence", "sequence number 000 is nobody's: probably a dummy"},
 };
 
 // The number that digits[0..n) make; n is at most 10.
@@ -124,8 +123,6 @@ static enum identifier_status check_ssin(struct identifier *id)
     }
     if (!date_exists(&s))
         return IDENTIFIER_DATE;
-    if (sequence == 0)
-        return IDENTIFIER_SEQUENCE;
     if (s.birth_month == 0)
         s.birth_day = 0;
     id->ssin = s;

@@ -38,7 +38,6 @@ enum identifier_status {
     IDENTIFIER_LENGTH,               // the wrong number of digits
     IDENTIFIER_CHECK_DIGITS,         // the check digits do not fit
     IDENTIFIER_DATE,                 // SSIN: the birth date does not exist
-    IDENTIFIER_SEQUENCE,             // SSIN: sequence number 000, which is nobody's
 };
 
 enum identifier_sex {
