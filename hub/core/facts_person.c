@@ -20,6 +20,24 @@ static void put_card(struct fact_context *context, const Card *changed)
     persons_put(&context->core->persons, context->person, context->place, context->core->now_ms);
 }
 
+/* From here on nothing that is queued goes out to the actor (0: to all who are entitled by consent). */
+static void add_stop(struct fact_context *context, Card *card, uint32_t actor, Carehub__V1__Reason reason)
+{
+    struct arena *arena = &context->core->scratch;
+    Carehub__V1__PatientCard__Stop **stops = arena_alloc(arena, (card->n_stops + 1) * sizeof *stops);
+    size_t n = 0;
+    for (size_t i = card->n_stops < STOPS_MAX ? 0 : 1; i < card->n_stops; i++)
+        if (card->stops[i]->actor != actor)
+            stops[n++] = card->stops[i];
+    Carehub__V1__PatientCard__Stop *stop = stops[n++] = arena_alloc(arena, sizeof *stop);
+    carehub__v1__patient_card__stop__init(stop);
+    stop->actor = actor;
+    stop->place = context->place;
+    stop->reason = reason;
+    card->n_stops = n;
+    card->stops = stops;
+}
+
 /* ---- Identity ------------------------------------------------------------------------------------------------------- */
 
 /* The identifier in normal form, in the scratch arena; NULL and an error if it cannot be used. */
@@ -151,6 +169,30 @@ static bool listed(size_t n, Member *const *members, uint32_t actor, const char 
     return false;
 }
 
+static bool lapsed(const struct fact_context *context, size_t n, Member *const *members)
+{
+    for (size_t i = 0; i < n; i++)
+        if (members[i]->actor == context->actor->number && members[i]->until_ms &&
+            members[i]->until_ms <= context->core->now_ms)
+            return true;
+    return false;
+}
+
+/* A relation that ended by its date and begins again does not bring back what was queued before it ended. */
+static void stop_if_lapsed(struct fact_context *context, Card *card)
+{
+    if (lapsed(context, card->n_members, card->members) || lapsed(context, card->n_grants, card->grants))
+        add_stop(context, card, context->actor->number, REASON(RELATION_ENDED));
+}
+
+/* The same for one that was ended, unless the actor has another. */
+static void stop_if_gone(struct fact_context *context, Card *card)
+{
+    if (!listed(card->n_members, card->members, context->actor->number, "") &&
+        !listed(card->n_grants, card->grants, context->actor->number, ""))
+        add_stop(context, card, context->actor->number, REASON(RELATION_ENDED));
+}
+
 static bool check_member_added(struct fact_context *context)
 {
     const Carehub__V1__MemberAdded *added = MESSAGE(context, MemberAdded);
@@ -182,6 +224,7 @@ static void apply_member_added(struct fact_context *context)
     member.until_ms = added->until_ms;
     member.basis = added->basis;
     member.proof = added->proof;
+    stop_if_lapsed(context, &card);
     card.members = relist(context, &card.n_members, card.members, member.actor, added->role, &member);
     put_card(context, &card);
 }
@@ -201,6 +244,7 @@ static void apply_member_ended(struct fact_context *context)
     Card card = *context->person->card;
     card.members = relist(context, &card.n_members, card.members, context->actor->number,
                           MESSAGE(context, MemberEnded)->role, NULL);
+    stop_if_gone(context, &card);
     put_card(context, &card);
 }
 
@@ -251,6 +295,7 @@ static void apply_grant_given(struct fact_context *context)
     grant.until_ms = given->until_ms;
     grant.grant = given->kind;
     grant.max_level = given->max_level;
+    stop_if_lapsed(context, &card);
     card.grants = relist(context, &card.n_grants, card.grants, grant.actor, given->role, &grant);
     put_card(context, &card);
 }
@@ -268,6 +313,7 @@ static void apply_grant_ended(struct fact_context *context)
     Card card = *context->person->card;
     card.grants = relist(context, &card.n_grants, card.grants, context->actor->number,
                          MESSAGE(context, GrantEnded)->role, NULL);
+    stop_if_gone(context, &card);
     put_card(context, &card);
 }
 
@@ -303,6 +349,8 @@ static void apply_consent_given(struct fact_context *context)
     card.consents = arena_alloc(&context->core->scratch, (card.n_consents + 1) * sizeof *card.consents);
     if (card.n_consents)
         memcpy(card.consents, context->person->card->consents, card.n_consents * sizeof *card.consents);
+    if (card.n_consents > 0 && !route_consent(&card, context->core->now_ms))
+        add_stop(context, &card, 0, REASON(NO_CONSENT)); /* it had lapsed */
     card.consents[card.n_consents++] = &consent;
     put_card(context, &card);
 }
@@ -344,6 +392,8 @@ static void apply_consent_withdrawn(struct fact_context *context)
     }
     card.n_consents = n_kept;
     card.consents = kept;
+    if (!route_consent(&card, context->core->now_ms))
+        add_stop(context, &card, 0, REASON(NO_CONSENT));
     put_card(context, &card);
 }
 
@@ -374,6 +424,7 @@ static void apply_exclusion_set(struct fact_context *context)
     if (card.n_excluded)
         memcpy(card.excluded, context->person->card->excluded, card.n_excluded * sizeof *card.excluded);
     card.excluded[card.n_excluded++] = context->actor->number;
+    add_stop(context, &card, context->actor->number, REASON(EXCLUDED_BY_PERSON));
     put_card(context, &card);
 }
 

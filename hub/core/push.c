@@ -136,6 +136,23 @@ static bool view(struct event_memory *event, const struct item *item, ProtobufCB
 
 enum verdict { SEND, END, WAIT };
 
+/* Was there a withdrawal, removal, exclusion or expiry since the delivery was queued? Its ground may be back: it is
+ * stopped all the same. */
+static bool stopped(const struct person *person, const struct item *item, const struct route_decision *decision,
+                    Carehub__V1__Reason *why)
+{
+    bool by_consent = decision->reason == REASON(MEMBER_WITH_CONSENT) || decision->reason == REASON(GRANT_WITH_CONSENT) ||
+                      decision->reason == REASON(CORRECTION_OF_RECEIVED);
+    for (size_t i = 0; i < person->card->n_stops; i++) {
+        const Carehub__V1__PatientCard__Stop *stop = person->card->stops[i];
+        if (stop->place > item->place && (stop->actor == decision->actor || (stop->actor == 0 && by_consent))) {
+            *why = stop->reason;
+            return true;
+        }
+    }
+    return false;
+}
+
 /* Is the actor still entitled, at this place of the log? Its view may have become smaller, never larger. */
 static enum verdict reconsider(struct core *core, const struct inbox *inbox, struct event_memory *event,
                                struct item *item, Carehub__V1__Reason *why)
@@ -161,6 +178,9 @@ static enum verdict reconsider(struct core *core, const struct inbox *inbox, str
     input.patient = person->card;
     route_one(&input, inbox->card->actor, &decision);
     *why = decision.reason;
+    if (!item->notice && !decision.notice && decision.outcome != OUTCOME(WITHHOLD) &&
+        stopped(person, item, &decision, why))
+        return END;
     if (decision.reason == REASON(INBOX_FULL))
         return SEND; /* full of what is about to be sent */
     if (decision.outcome == OUTCOME(HOLD))

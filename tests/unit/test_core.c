@@ -257,6 +257,28 @@ static void withdrawn_consent_stops_queued_delivery(void **state)
     assert_int_equal(why, CAREHUB__V1__REASON__NO_CONSENT);
 }
 
+/* A ground that comes back entitles to what comes from then on, not to what was stopped. */
+static void what_was_stopped_stays_stopped_when_the_ground_comes_back(void **state)
+{
+    static const char *const changes[][2] = {
+        {"{\"consentWithdrawn\":{" P1 "}}", "{\"consentGiven\":{" P1 ",\"purposes\":[\"continuity-of-care\"]}}"},
+        {"{\"memberEnded\":{" P1 ",\"actor\":\"gp\"}}",
+         "{\"memberAdded\":{" P1 ",\"actor\":\"gp\",\"role\":\"gp\"}}"},
+        {"{\"exclusionSet\":{" P1 ",\"actor\":\"gp\"}}", "{\"exclusionLifted\":{" P1 ",\"actor\":\"gp\"}}"},
+    };
+    struct hub *hub = region(state);
+    for (uint8_t i = 0; i < 3; i++) {
+        hub_publish(hub, HOSPITAL, (uint8_t)(2 * i + 1), DISCHARGE);
+        hub_fact_good(hub, changes[i][0]);
+        hub_fact_good(hub, changes[i][1]);
+        hub_publish(hub, HOSPITAL, (uint8_t)(2 * i + 2), DISCHARGE);
+    }
+    hub_clear(hub);
+    hub_attach(hub, GP, "gp", 0);
+    assert_int_equal(hub_deliveries(hub, GP), 1); /* the last one; each change stopped all before it */
+    assert_int_equal(hub_delivery(hub, GP, 0)->number, 6);
+}
+
 static void removed_and_excluded_members_get_nothing_more(void **state)
 {
     struct hub *hub = region(state);
@@ -643,6 +665,7 @@ int main(void)
         TEST(inadmissible_events_are_refused_with_a_reason),
         TEST(group_is_taken_whole_or_not_at_all),
         TEST(withdrawn_consent_stops_queued_delivery),
+        TEST(what_was_stopped_stays_stopped_when_the_ground_comes_back),
         TEST(removed_and_excluded_members_get_nothing_more),
         TEST(answer_to_a_withdrawal_says_what_is_in_flight),
         TEST(revoked_key_gets_nothing_more),
