@@ -56,6 +56,7 @@ static void end_one(struct core *core, const struct ending *ending)
 {
     struct inbox *inbox = ending->inbox;
     struct exception *exception = inbox_exception(inbox, ending->lane, ending->number);
+    bool was_sent = ending->number <= inbox->lanes[ending->lane].sent; /* others are announced in their turn */
     inbox->lanes[ending->lane].ending = false;
     if (inbox->card->closed)
         return; /* everything in it has ended already */
@@ -67,10 +68,9 @@ static void end_one(struct core *core, const struct ending *ending)
                                  .number = ending->number,
                                  .state = CAREHUB__V1__EXCEPTION_CARD__STATE__ACKED};
         inbox_except(inbox, core->store, &over);
-        /* The cursor may have gone over it: then nobody else says that it does not come. */
-        if (inbox->lanes[ending->lane].settled >= ending->number && inbox->session)
-            skip_later(core, inbox, ending->lane, ending->number, ending->number);
     }
+    if (inbox->session && was_sent)
+        skip_later(core, inbox, ending->lane, ending->number, ending->number);
     mark_touched(core, inbox);
     mark_ready(core, inbox);
 }
@@ -156,8 +156,8 @@ static void expire_lane(struct core *core, struct inbox *inbox, int which)
     batch_open(core);
     struct ending ending = {.end = REASON(END_EXPIRED), .was_sent = lane->sent >= first};
     log_end(core, inbox, which, first, last, &ending);
-    if (inbox->session)
-        skip_later(core, inbox, which, first, last);
+    if (inbox->session && first <= lane->sent) /* the rest is announced in its turn */
+        skip_later(core, inbox, which, first, last < lane->sent ? last : lane->sent);
     inbox_settle(inbox, core->store, which, first, last);
     mark_touched(core, inbox);
     mark_ready(core, inbox);

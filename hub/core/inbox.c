@@ -47,7 +47,8 @@ uint64_t inbox_in_flight(const struct inbox *inbox)
     if (inbox->session == 0)
         return 0;
     for (int lane = 0; lane < LANES; lane++)
-        n += inbox->lanes[lane].sent - inbox->lanes[lane].settled;
+        if (inbox->lanes[lane].sent > inbox->lanes[lane].settled)
+            n += inbox->lanes[lane].sent - inbox->lanes[lane].settled;
     for (size_t i = 0; i < inbox->n_exceptions; i++)
         n += inbox->exceptions[i].in_flight;
     return n;
@@ -291,8 +292,8 @@ static void advance(struct inbox *inbox, struct store *store, int which, uint64_
         return;
     window_drop(lane, (size_t)(settled - before));
     lane->settled = settled;
-    if (lane->sent < settled)
-        lane->sent = settled;
+    if (lane->sent < settled && inbox->session == 0)
+        lane->sent = settled; /* whoever is attached has to be told of those that it will not get: see push.c */
     lane->dirty = true;
 }
 
@@ -352,7 +353,7 @@ void inbox_rewind(struct inbox *inbox)
 {
     for (int which = 0; which < LANES; which++) {
         struct lane *lane = &inbox->lanes[which];
-        for (size_t i = 0; i < lane->loaded && i < lane->sent - lane->settled; i++)
+        for (size_t i = 0; i < lane->loaded && lane->settled + i < lane->sent; i++)
             window_at(lane, i)->resent = true;
         lane->sent = lane->settled;
         lane->blocked_on = 0;

@@ -35,7 +35,7 @@ struct item {
 struct lane {
     uint64_t next;    /* the number that the next delivery gets; starts at 1 */
     uint64_t settled;
-    uint64_t sent;    /* sent on this attachment up to here; never below settled */
+    uint64_t sent;    /* sent, or announced as skipped, on this attachment up to here */
     struct item *window; /* ring: numbers settled + 1 to settled + loaded */
     size_t capacity, first, loaded;
     struct item *fresh; /* added in the open batch: numbers next - n_fresh to next - 1 */
@@ -43,6 +43,7 @@ struct lane {
     uint64_t dropped_to; /* segments up to here have been dropped */
     uint64_t blocked_on; /* nothing is sent from here until the place of the last change is beyond this; 0: not blocked */
     bool ending;         /* its next delivery is about to be ended: wait for that */
+    uint64_t skip_from;  /* the cursor went over these, up to `sent`, before they were reached: to be announced; 0: none */
     uint64_t head;          /* the number whose expiry is known … */
     int64_t head_expires_ms;
     bool dirty;
@@ -57,6 +58,7 @@ struct exception {
     uint32_t attempts;
     int64_t retry_at_ms;
     bool in_flight; /* a retry that has been sent again */
+    int64_t received_ms; /* of its event; 0: not looked up yet */
     Carehub__V1__Reason reason;
     char code[NACK_CODE_MAX_BYTES + 1];
 };
@@ -90,6 +92,7 @@ void inbox_free(struct inbox *inbox);
 /* Loads lanes and exceptions. */
 enum store_result inbox_load(struct inbox *inbox, struct store *store);
 
+/* What has not come to its end: queued, in flight, or waiting to be sent again. */
 uint64_t inbox_undelivered(const struct inbox *inbox);
 bool inbox_full(const struct inbox *inbox);
 uint64_t inbox_in_flight(const struct inbox *inbox);
@@ -103,14 +106,20 @@ void inbox_take_back(struct inbox *inbox, int lane, uint64_t number);
  * there (damaged, or the window has no room: *full). Borrowed until the next call. */
 struct item *inbox_item(struct inbox *inbox, struct store *store, int lane, uint64_t number, bool *full);
 
-/* Settles `from` to `to`: acknowledged, ended. Ahead of the cursor, they become exceptions until it comes by. Returns
- * false if that would be more exceptions than allowed. */
+/* The end of the run of numbers from `from` to at most `to` that have no exception; below `from` if that has one. */
+uint64_t inbox_run(const struct inbox *inbox, int lane, uint64_t from, uint64_t to);
+
+/* Settles `from` to `to`: acknowledged, ended. Those that have an exception already keep it, unless it is an
+ * acknowledgement. Ahead of the cursor, they become exceptions until it comes by. Returns false if that would be more
+ * exceptions than allowed. */
 bool inbox_settle(struct inbox *inbox, struct store *store, int lane, uint64_t from, uint64_t to);
 
 /* The exception of a number, or NULL. */
 struct exception *inbox_exception(struct inbox *inbox, int lane, uint64_t number);
-/* Adds or replaces one, stores it, and moves the cursor over it. NULL: there are too many. */
-struct exception *inbox_except(struct inbox *inbox, struct store *store, const struct exception *exception);
+/* May a receiver have `n` more of them? The hub's own ends are not asked: a delivery must be able to end. */
+bool inbox_may_except(const struct inbox *inbox, uint64_t n);
+/* Adds or replaces one, stores it, and moves the cursor over it. */
+void inbox_except(struct inbox *inbox, struct store *store, const struct exception *exception);
 void inbox_exception_remove(struct inbox *inbox, struct store *store, struct exception *exception);
 
 /* Everything that is not settled is to be sent again (a new attachment). */

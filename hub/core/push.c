@@ -364,6 +364,11 @@ static void push_lane(struct frame *frame, int which)
     if (lane->ending || (lane->blocked_on && lane->blocked_on >= core->last_place))
         return;
     lane->blocked_on = 0;
+    if (lane->sent < lane->settled) { /* these ended before their turn came */
+        frame_send(frame);
+        send_skip(core, inbox, which, lane->sent + 1, lane->settled);
+        lane->sent = lane->settled;
+    }
     while (lane->sent + 1 < lane->next && lane->sent + 1 < lane->next - lane->n_fresh && frame_may_go_on(frame)) {
         uint64_t number = lane->sent + 1;
         const struct exception *exception = inbox_exception(inbox, which, number);
