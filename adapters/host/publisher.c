@@ -232,6 +232,8 @@ static void handed_over(struct ticket *t)
 {
     bool lasting = t->result == CAREHUB_INVALID_ARGUMENT;
     t->in_lane = false;
+    if (lasting)
+        t->publisher->refused(t->publisher->arg, t->id, "INVALID", t->text);
     if (t->result != CAREHUB_OK)
         tell(t, false, lasting ? FORMAT_FAULT_CONTENT : FORMAT_FAULT_UNAVAILABLE, t->text);
     else if (t->publisher->spool)

@@ -97,10 +97,10 @@ static bool load_key(const char *path, bool make, uint8_t key[KEY_BYTES], char *
 struct seal *seal_new(const char *path, bool make, char *error, size_t error_size)
 {
     uint8_t key[KEY_BYTES];
-    struct seal *self = sodium_malloc(sizeof *self);
+    struct seal *self = sodium_init() >= 0 ? sodium_malloc(sizeof *self) : NULL;
     bool ok = self != NULL;
     if (!ok)
-        snprintf(error, error_size, "out of memory");
+        snprintf(error, error_size, "out of memory, or no random source");
     if (!path)
         randombytes_buf(key, sizeof key);
     else

@@ -79,17 +79,11 @@ static int write_file(struct demo *demo, const char *name)
     return code;
 }
 
-/* Everything the hospital adapter's demo needs is written here. */
-static int write_hospital(struct demo *demo)
-{
-    return write_file(demo, "discharge.hl7");
-}
-
 int demo_make(const char *dir, const struct conf *hub)
 {
     static const char *const folders[] = {"", "/clients", "/events"};
-    static const char *const files[] = {"region.jsonl", "events/fall.json", "events/inclusion.json",
-                                        "events/medication.json"};
+    static const char *const files[] = {"region.jsonl",  "events/fall.json", "events/inclusion.json", "events/medication.json",
+                                        "discharge.hl7", "hospital.conf"};
     char path[SESSION_PATH_BYTES], root[SESSION_PATH_BYTES - 8];
     struct demo demo = {.dir = root};
     snprintf(root, sizeof root, "%s/demo", dir);
@@ -102,5 +96,5 @@ int demo_make(const char *dir, const struct conf *hub)
         code = make_client(&demo, i, hub);
     for (size_t i = 0; i < sizeof files / sizeof files[0] && code == EXIT_OK; i++)
         code = write_file(&demo, files[i]);
-    return code ? code : write_hospital(&demo);
+    return code;
 }

@@ -1,0 +1,213 @@
+/* carehub-adapter - pairs a transport with a format: takes the messages of existing systems and publishes them as care
+ * events. Here: HL7 v2 ADT over MLLP. */
+#include <getopt.h>
+#include <signal.h>
+#include <sodium.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+#include <uv.h>
+
+#include "host.h"
+#include "hospital_format.h"
+#include "journal.h"
+#include "log_line.h"
+#include "service.h"
+#include "try_files.h"
+
+#ifndef CAREHUB_VERSION
+#define CAREHUB_VERSION "0.1.0"
+#endif
+
+enum { EXIT_CONFIG = 2 }; /* starting again does not help */
+
+static const char usage[] =
+    "usage: carehub-adapter --config FILE [--check | --list-held | --retry-held | --test FILE...]\n"
+    "       carehub-adapter --version | --help\n"
+    "\n"
+    "Takes HL7 v2 ADT messages over MLLP and publishes them to the hub as care events.\n"
+    "\n"
+    "  -c, --config FILE  the configuration (hospital.conf.example explains every setting)\n"
+    "      --check        check the configuration and the client's key, say what is wrong, and end\n"
+    "      --test         run the format on files, without hub or network: events as JSON on standard output,\n"
+    "                     what became of other messages, and a table, on standard error\n"
+    "      --list-held    list the messages that are held, by their sender's message id\n"
+    "      --retry-held   have them tried again: by the adapter that runs, or when it starts\n"
+    "      --version      print the version\n"
+    "      --help         print this\n"
+    "\n"
+    "SIGUSR1 prints the counters. SIGTERM and SIGINT end it in order: what was received is answered first.\n"
+    "Exit status: 0 ended in order; 1 cannot run; 2 the configuration or the command line is wrong.\n";
+
+enum action { ACTION_RUN, ACTION_CHECK, ACTION_TEST, ACTION_LIST_HELD, ACTION_RETRY_HELD };
+
+struct arguments {
+    const char *config;
+    int action;
+    char **files;
+    int n_files;
+};
+
+/* -1: go on; otherwise the exit status. */
+static int parse_arguments(int argc, char **argv, struct arguments *arguments)
+{
+    static const struct option options[] = {
+        {"config", required_argument, NULL, 'c'},      {"check", no_argument, NULL, 'k'},
+        {"test", no_argument, NULL, 't'},              {"list-held", no_argument, NULL, 'l'},
+        {"retry-held", no_argument, NULL, 'r'},        {"version", no_argument, NULL, 'v'},
+        {"help", no_argument, NULL, 'h'},              {NULL, 0, NULL, 0},
+    };
+    static const char letters[] = " ktlr"; /* the actions' */
+    int option;
+    while ((option = getopt_long(argc, argv, "c:h", options, NULL)) != -1) {
+        if (option == 'c') {
+            arguments->config = optarg;
+        } else if (option == 'v') {
+            puts("carehub-adapter " CAREHUB_VERSION);
+            return EXIT_SUCCESS;
+        } else if (option == 'h') {
+            fputs(usage, stdout);
+            return EXIT_SUCCESS;
+        } else if (option == '?') {
+            fputs("try carehub-adapter --help\n", stderr);
+            return EXIT_CONFIG;
+        } else {
+            arguments->action = (int)(strchr(letters, option) - letters);
+        }
+    }
+    arguments->files = argv + optind;
+    arguments->n_files = argc - optind;
+    if (arguments->config && (arguments->action == ACTION_TEST) == (arguments->n_files > 0))
+        return -1;
+    fputs(usage, stderr);
+    return EXIT_CONFIG;
+}
+
+/* ---- Held messages --------------------------------------------------------------------------------------------------- */
+
+static void list_held(struct journal *journal)
+{
+    struct journal_held held = {0};
+    int64_t count = 0;
+    while (journal_held_next(journal, held.number, &held)) {
+        char at[32];
+        time_t seconds = (time_t)(held.received_ms / 1000);
+        struct tm utc;
+        strftime(at, sizeof at, "%Y-%m-%dT%H:%M:%SZ", gmtime_r(&seconds, &utc));
+        printf("%s  %-20s %-32s %s\n", at, held.sender, held.native_id, held.why);
+        count++;
+    }
+    printf("%lld held\n", (long long)count);
+}
+
+static int handle_held(const struct host_config *config, bool retry)
+{
+    char error[JOURNAL_ERROR_BYTES];
+    struct journal *journal = journal_open(config->state_dir, false, error);
+    int n = 0;
+    if (!journal) {
+        fprintf(stderr, "carehub-adapter: %s\n", error);
+        return EXIT_FAILURE;
+    }
+    if (!retry)
+        list_held(journal);
+    else if ((n = journal_retry_held(journal)) < 0)
+        fprintf(stderr, "carehub-adapter: %s\n", journal_error(journal));
+    else
+        printf("%d held messages will be tried again, by the adapter that runs or when it starts\n", n);
+    journal_close(&journal);
+    return n < 0 ? EXIT_FAILURE : EXIT_SUCCESS;
+}
+
+/* ---- Running ----------------------------------------------------------------------------------------------------------- */
+
+struct program {
+    uv_loop_t loop;
+    uv_signal_t signals[3];
+    struct host *host;
+};
+
+static void on_stopped(void *arg)
+{
+    struct program *program = arg;
+    uv_stop(&program->loop);
+}
+
+static void on_signal(uv_signal_t *handle, int number)
+{
+    struct program *program = handle->data;
+    if (number == SIGUSR1)
+        host_print_counters(program->host);
+    else
+        host_stop(program->host, on_stopped, program);
+}
+
+static int run(const struct host_config *config)
+{
+    static const int numbers[] = {SIGTERM, SIGINT, SIGUSR1};
+    static struct program program;
+    char error[FORMAT_ERROR_BYTES];
+    uv_loop_init(&program.loop);
+    program.host = host_new(&program.loop, config, &hospital_format, error);
+    bool started = program.host != NULL;
+    if (started) {
+        for (size_t i = 0; i < sizeof numbers / sizeof numbers[0]; i++) {
+            uv_signal_init(&program.loop, &program.signals[i]);
+            program.signals[i].data = &program;
+            uv_signal_start(&program.signals[i], on_signal, numbers[i]);
+        }
+        service_notify("READY=1");
+        uv_run(&program.loop, UV_RUN_DEFAULT);
+        service_notify("STOPPING=1");
+        host_print_counters(program.host);
+        host_close(&program.host);
+        for (size_t i = 0; i < sizeof numbers / sizeof numbers[0]; i++)
+            uv_close((uv_handle_t *)&program.signals[i], NULL);
+    } else {
+        LOG_LINE(LOG_LEVEL_ERROR, "%s", error);
+    }
+    uv_run(&program.loop, UV_RUN_DEFAULT);
+    uv_loop_close(&program.loop);
+    return started ? EXIT_SUCCESS : EXIT_FAILURE;
+}
+
+static int act(const struct arguments *arguments, const struct host_config *config)
+{
+    switch (arguments->action) {
+    case ACTION_CHECK:
+        return EXIT_SUCCESS;
+    case ACTION_TEST:
+        return try_files(&hospital_format, config->format_settings, arguments->files, arguments->n_files) ? EXIT_SUCCESS
+                                                                                                          : EXIT_FAILURE;
+    case ACTION_LIST_HELD:
+    case ACTION_RETRY_HELD:
+        return handle_held(config, arguments->action == ACTION_RETRY_HELD);
+    default:
+        return run(config);
+    }
+}
+
+int main(int argc, char **argv)
+{
+    struct arguments arguments = {0};
+    struct host_config config;
+    char error[FORMAT_ERROR_BYTES];
+    int status = parse_arguments(argc, argv, &arguments);
+    if (status >= 0)
+        return status;
+    service_harden();
+    if (sodium_init() < 0) {
+        fputs("carehub-adapter: the cryptographic library cannot be started\n", stderr);
+        return EXIT_FAILURE;
+    }
+    bool needs_hub = arguments.action == ACTION_RUN || arguments.action == ACTION_CHECK;
+    if (!host_config_load(&config, arguments.config, &hospital_format, needs_hub, error)) {
+        fprintf(stderr, "carehub-adapter: %s\n", error);
+        return EXIT_CONFIG;
+    }
+    log_line_set_level(config.log_level);
+    status = act(&arguments, &config);
+    host_config_free(&config, &hospital_format);
+    return status;
+}

@@ -1,0 +1,11 @@
+/* try_files.h - runs a format on files, without hub, network or state: for --test. */
+#ifndef CAREHUB_TRY_FILES_H
+#define CAREHUB_TRY_FILES_H
+
+#include "format.h"
+
+/* Prints each event as a line of JSON on stdout, what became of other messages and a table of all on stderr. Returns
+ * false if a file could not be read. */
+bool try_files(const struct format *format, const void *settings, char *const *paths, int n);
+
+#endif
