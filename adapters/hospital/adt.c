@@ -214,9 +214,11 @@ static const struct trigger {
     enum correction correction;
     bool (*original)(const Carehub__V1__Event *event); // which of the past events is corrected
 } triggers[] = {
-    {"A01", CAREHUB__V1__EVENT_TYPE__HOSPITAL_ADMISSION, CAREHUB__V1__EVENT_TYPE__EMERGENCY_VISIT, CORRECTS_NOTHING, NULL},
+    {"A01", CAREHUB__V1__EVENT_TYPE__HOSPITAL_ADMISSION, CAREHUB__V1__EVENT_TYPE__EMERGENCY_VISIT, CORRECTS_NOTHING,
+     NULL},
     {"A02", CAREHUB__V1__EVENT_TYPE__CARE_TRANSITION, CAREHUB__V1__EVENT_TYPE__CARE_TRANSITION, CORRECTS_NOTHING, NULL},
-    {"A03", CAREHUB__V1__EVENT_TYPE__HOSPITAL_DISCHARGE, CAREHUB__V1__EVENT_TYPE__EMERGENCY_VISIT, CORRECTS_NOTHING, NULL},
+    {"A03", CAREHUB__V1__EVENT_TYPE__HOSPITAL_DISCHARGE, CAREHUB__V1__EVENT_TYPE__EMERGENCY_VISIT, CORRECTS_NOTHING,
+     NULL},
     {"A04", 0, CAREHUB__V1__EVENT_TYPE__EMERGENCY_VISIT, CORRECTS_NOTHING, NULL},
     {"A08", 0, 0, AMENDS, is_any},
     {"A11", 0, 0, RETRACTS, is_arrival},
@@ -285,7 +287,8 @@ static bool is_same(const Carehub__V1__Event *event, const Carehub__V1__Event *o
         if (bytes[i] != NULL)
             carehub__v1__event__pack(&bare, bytes[i]);
     }
-    bool same = bytes[0] != NULL && bytes[1] != NULL && sizes[0] == sizes[1] && memcmp(bytes[0], bytes[1], sizes[0]) == 0;
+    bool same =
+        bytes[0] != NULL && bytes[1] != NULL && sizes[0] == sizes[1] && memcmp(bytes[0], bytes[1], sizes[0]) == 0;
     free(bytes[0]);
     free(bytes[1]);
     return same;

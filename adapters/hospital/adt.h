@@ -34,11 +34,11 @@
 
 enum adt_outcome {
     ADT_EVENT,
-    ADT_NOT_AN_EVENT,      // A04 of a class other than E
-    ADT_UNSUPPORTED,       // a message type or trigger event that is not in the table above
+    ADT_NOT_AN_EVENT,       // A04 of a class other than E
+    ADT_UNSUPPORTED,        // a message type or trigger event that is not in the table above
     ADT_NOTHING_TO_CORRECT, // A08, A11, A12 or A13 of an encounter of which no such event is known
-    ADT_UNCHANGED,         // A08 that changes nothing in the event
-    ADT_UNIDENTIFIED,      // the patient has no identifier that may be used
+    ADT_UNCHANGED,          // A08 that changes nothing in the event
+    ADT_UNIDENTIFIED,       // the patient has no identifier that may be used
     ADT_NO_MEMORY,
 };
 
@@ -47,7 +47,7 @@ struct adt_input {
     const struct adt_sender *sender;
     uint8_t sha256[ADT_SHA256_BYTES]; // of the message as it came in
     const char *adapter_version;
-    int64_t received_ms; // since 1970: the time of a message that has none
+    int64_t received_ms;    // since 1970: the time of a message that has none
     bool control_id_reused; // the sender used this MSH-10 and MSH-7 before, for something else: ids take sha256 in too
     // The events in force of the encounter (adt_episode), in the order in which they were made: each as last amended,
     // with the id of the original; none that was retracted.

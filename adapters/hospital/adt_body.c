@@ -1,5 +1,5 @@
-// The bodies of the four events that a hospital's ADT feed yields. Each function fills an empty body, or brings one that
-// is being amended up to date: see "take" in adt_internal.h.
+// The bodies of the four events that a hospital's ADT feed yields. Each function fills an empty body, or brings one
+// that is being amended up to date: see "take" in adt_internal.h.
 #include "adt_internal.h"
 
 #include <stdlib.h>
@@ -118,8 +118,8 @@ static bool take_disposition(struct adt_job *job, Carehub__V1__Coded **dispositi
     adt_copy(job, value, code, sizeof code);
     const struct adt_code *mapped = adt_sender_disposition(job->in->sender, code);
     if (mapped != NULL && code[0] != '\0')
-        put_coded(disposition, adt_coded(job, DISCHARGE_DISPOSITION, mapped->to,
-                                         mapped->display != NULL ? mapped->display : ""));
+        put_coded(disposition,
+                  adt_coded(job, DISCHARGE_DISPOSITION, mapped->to, mapped->display != NULL ? mapped->display : ""));
     else
         adt_take_coded(job, disposition, "PV1", 36, TABLE("0112"));
     return true;

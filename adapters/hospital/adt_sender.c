@@ -77,8 +77,8 @@ bool adt_list_has(const struct adt_list *list, const char *text)
 static const struct adt_rule builtin_rules[] = {
     {.system = (char *)"ssin",
      .authorities = {12,
-                     {(char *)"SSIN", (char *)"INSZ", (char *)"INSS", (char *)"NISS", (char *)"NISS_*",
-                      (char *)"RRN", (char *)"RNN", (char *)"BIS", (char *)"NRN", (char *)"RIJKSREGISTER*",
+                     {(char *)"SSIN", (char *)"INSZ", (char *)"INSS", (char *)"NISS", (char *)"NISS_*", (char *)"RRN",
+                      (char *)"RNN", (char *)"BIS", (char *)"NRN", (char *)"RIJKSREGISTER*",
                       (char *)"2.16.840.1.113883.3.6777.5.1",
                       (char *)"https://www.ehealth.fgov.be/standards/fhir/core/NamingSystem/ssin"}},
      .types = {1, {(char *)"*"}}},
@@ -96,8 +96,8 @@ static bool falls_under(const struct adt_rule *rule, const char *space, const ch
     return authority && adt_list_has(rule->types.count > 0 ? &rule->types : &patient_types, type);
 }
 
-static const struct adt_rule *find(const struct adt_rule *rules, size_t count, const char *space,
-                                   const char *universal, const char *type)
+static const struct adt_rule *find(const struct adt_rule *rules, size_t count, const char *space, const char *universal,
+                                   const char *type)
 {
     for (size_t i = 0; i < count; i++)
         if (falls_under(&rules[i], space, universal, type))

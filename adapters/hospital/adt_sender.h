@@ -8,9 +8,9 @@
 
 #include "hl7v2_zone.h"
 
-#define ADT_LIST_MAX 32u         // items of one list
-#define ADT_RULES_MAX 32u        // identifier rules of one sender, the built-in ones not counted
-#define ADT_CODES_MAX 256u       // codes of table 0112 of one sender
+#define ADT_LIST_MAX 32u           // items of one list
+#define ADT_RULES_MAX 32u          // identifier rules of one sender, the built-in ones not counted
+#define ADT_CODES_MAX 256u         // codes of table 0112 of one sender
 #define ADT_SETTING_MAX_BYTES 256u // of one text
 
 // Texts that are compared without regard to case; one that ends in * stands for all that begin so.
@@ -35,12 +35,12 @@ struct adt_code {
 };
 
 struct adt_sender {
-    char *name;                 // in the configuration; for log lines and counters
+    char *name;                  // in the configuration; for log lines and counters
     struct adt_list application; // MSH-3
-    struct adt_list facility;   // MSH-4
-    char *actor;                // that answers for the events; NULL: the client's only one
-    char *hospital;             // its name for people; NULL: MSH-4
-    char *nihdi, *cbe;          // the hospital's own numbers, or NULL
+    struct adt_list facility;    // MSH-4
+    char *actor;                 // that answers for the events; NULL: the client's only one
+    char *hospital;              // its name for people; NULL: MSH-4
+    char *nihdi, *cbe;           // the hospital's own numbers, or NULL
     char *zone_name;
     struct hl7v2_zone *zone; // of times without an offset; NULL is UTC
     bool ssin_by_shape;      // take any PID-3, -2 or -4 that is a valid SSIN, whatever authority it names

@@ -205,10 +205,10 @@ Carehub__V1__Party *adt_hospital(struct adt_job *job)
 static const char *coding_system(const char *name)
 {
     static const char *const names[][2] = {
-        {"I10", "http://hl7.org/fhir/sid/icd-10"},     {"I10C", "http://hl7.org/fhir/sid/icd-10-cm"},
-        {"I9", "http://hl7.org/fhir/sid/icd-9-cm"},    {"I9C", "http://hl7.org/fhir/sid/icd-9-cm"},
-        {"ICD10", "http://hl7.org/fhir/sid/icd-10"},   {"SCT", "http://snomed.info/sct"},
-        {"SNOMED-CT", "http://snomed.info/sct"},       {"ICPC2", "http://hl7.org/fhir/sid/icpc-2"},
+        {"I10", "http://hl7.org/fhir/sid/icd-10"},   {"I10C", "http://hl7.org/fhir/sid/icd-10-cm"},
+        {"I9", "http://hl7.org/fhir/sid/icd-9-cm"},  {"I9C", "http://hl7.org/fhir/sid/icd-9-cm"},
+        {"ICD10", "http://hl7.org/fhir/sid/icd-10"}, {"SCT", "http://snomed.info/sct"},
+        {"SNOMED-CT", "http://snomed.info/sct"},     {"ICPC2", "http://hl7.org/fhir/sid/icpc-2"},
     };
     for (size_t i = 0; i < sizeof names / sizeof names[0]; i++)
         if (strcmp(names[i][0], name) == 0)

@@ -99,8 +99,9 @@ static bool read_rule(const struct reading *r, zconfig_t *section, struct adt_se
         bool ok = strcmp(name, "system") == 0      ? read_text(r, item, &rule->system)
                   : strcmp(name, "authority") == 0 ? read_item(r, item, &rule->authorities)
                   : strcmp(name, "type") == 0      ? read_item(r, item, &rule->types)
-                                                   : complain(r, "identifiers/%s: there is no setting '%s'; there are "
-                                                                 "system, authority and type",
+                                                   : complain(r,
+                                                              "identifiers/%s: there is no setting '%s'; there are "
+                                                                   "system, authority and type",
                                                               zconfig_name(section), name);
         if (!ok)
             return false;
@@ -206,8 +207,8 @@ static bool read_sender(zconfig_t *section, struct hospital *self, char *error)
     if (sender->adt->application.count == 0 && sender->adt->facility.count == 0)
         return complain(&r, "needs 'application' (MSH-3) or 'facility' (MSH-4) to know its messages by; * is any");
     if (sender->adt->zone == NULL && (sender->adt->zone = hl7v2_zone_load(HL7V2_ZONE_DEFAULT)) == NULL)
-        return complain(&r, "the time zone " HL7V2_ZONE_DEFAULT " is missing in " HL7V2_ZONE_DIRECTORY
-                            "; install tzdata");
+        return complain(&r,
+                        "the time zone " HL7V2_ZONE_DEFAULT " is missing in " HL7V2_ZONE_DIRECTORY "; install tzdata");
     return true;
 }
 

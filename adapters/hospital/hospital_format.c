@@ -57,8 +57,8 @@ static void fail(struct hospital_message *self, enum format_verdict verdict, enu
 // MSH-9, -11 and -12 decide whether a message is one for us at all (2.9.2): those are rejected, the rest is in error.
 static void fail_from(struct hospital_message *self, const struct hl7v2_error *error)
 {
-    bool rejected = error->condition == HL7V2_CONDITION_MESSAGE_TYPE || error->condition == HL7V2_CONDITION_VERSION_ID ||
-                    error->condition == HL7V2_CONDITION_PROCESSING_ID;
+    bool rejected = error->condition == HL7V2_CONDITION_MESSAGE_TYPE ||
+                    error->condition == HL7V2_CONDITION_VERSION_ID || error->condition == HL7V2_CONDITION_PROCESSING_ID;
     fail(self, rejected ? FORMAT_REJECTED : FORMAT_ERROR, error->condition, error->location, error->text);
 }
 
@@ -96,7 +96,8 @@ static void check_header(struct hospital_message *self)
         fail(self, FORMAT_REJECTED, HL7V2_CONDITION_TABLE_VALUE, at("MSH", 5),
              "MSH-5 and MSH-6 name another receiver than this one");
     else if (version[0] != '\0' && strncmp(version, "2.", 2) != 0)
-        fail(self, FORMAT_REJECTED, HL7V2_CONDITION_VERSION_ID, at("MSH", 12), "only versions 2.x of HL7 are understood");
+        fail(self, FORMAT_REJECTED, HL7V2_CONDITION_VERSION_ID, at("MSH", 12),
+             "only versions 2.x of HL7 are understood");
     else if (!names(&self->sender->processing, self->message, "MSH-11.1"))
         fail(self, FORMAT_REJECTED, HL7V2_CONDITION_PROCESSING_ID, at("MSH", 11),
              "messages with this processing id are not taken from this sender");
@@ -164,6 +165,15 @@ static void destroy(void **self)
     struct hospital *hospital = *self;
     hospital_config_destroy(&hospital);
     *self = NULL;
+}
+
+static bool needs_spool(const void *settings)
+{
+    const struct hospital *hospital = settings;
+    for (size_t i = 0; i < hospital->sender_count; i++)
+        if (hospital->senders[i].confirm_by_spool)
+            return true;
+    return false;
 }
 
 static void close_message(struct format_message **message)
@@ -364,6 +374,7 @@ const struct format hospital_format = {
     .name = "hl7v2-adt",
     .configure = configure,
     .destroy = destroy,
+    .needs_spool = needs_spool,
     .next = hl7v2_split_next,
     .open = open_message,
     .translate = translate,

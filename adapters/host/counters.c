@@ -8,10 +8,14 @@
 #include <unistd.h>
 
 static const char *const names[COUNTERS] = {
-    [COUNT_RECEIVED] = "received",       [COUNT_EVENTS] = "events",
-    [COUNT_REPEATS] = "repeats",         [COUNT_HELD] = "held",
-    [COUNT_REFUSED] = "refused",         [COUNT_HUB_REFUSED] = "refused-by-hub",
-    [COUNT_UNCONFIRMED] = "unconfirmed", [COUNT_CONNECTIONS] = "connections",
+    [COUNT_RECEIVED] = "received",
+    [COUNT_EVENTS] = "events",
+    [COUNT_REPEATS] = "repeats",
+    [COUNT_HELD] = "held",
+    [COUNT_REFUSED] = "refused",
+    [COUNT_HUB_REFUSED] = "refused-by-hub",
+    [COUNT_UNCONFIRMED] = "unconfirmed",
+    [COUNT_CONNECTIONS] = "connections",
     [COUNT_BROKEN_FRAMES] = "broken-frames",
 };
 
@@ -127,7 +131,9 @@ bool counters_save(struct counters *self, const char *path, int64_t now_ms, int6
     if (fd < 0)
         return false;
     struct json_object *root = status_json(self, now_ms, held, connected);
-    bool ok = dprintf(fd, "%s\n", json_object_to_json_string_ext(root, JSON_C_TO_STRING_PRETTY | JSON_C_TO_STRING_NOSLASHESCAPE)) > 0;
+    bool ok =
+        dprintf(fd, "%s\n",
+                json_object_to_json_string_ext(root, JSON_C_TO_STRING_PRETTY | JSON_C_TO_STRING_NOSLASHESCAPE)) > 0;
     json_object_put(root);
     ok = close(fd) == 0 && ok && rename(temporary, path) == 0;
     self->changed = self->changed && !ok;

@@ -16,8 +16,8 @@ enum {
 
 enum counter {
     COUNT_RECEIVED,
-    COUNT_EVENTS,      /* taken by hub or spool, repeats included */
-    COUNT_REPEATS,     /* messages that had come before */
+    COUNT_EVENTS,  /* taken by hub or spool, repeats included */
+    COUNT_REPEATS, /* messages that had come before */
     COUNT_HELD,
     COUNT_REFUSED,     /* by the adapter: AE or AR */
     COUNT_HUB_REFUSED, /* events that the hub refused for good */

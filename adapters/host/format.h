@@ -20,7 +20,7 @@ enum {
     FORMAT_EVENTS_MAX = 16, /* of one message */
     FORMAT_PAST_MAX = 256,  /* events in force of one episode that a format is shown: the newest */
     FORMAT_KEY_BYTES = 32,
-    FORMAT_EPISODE_BYTES = 320,    /* with its terminating zero, as the next ones */
+    FORMAT_EPISODE_BYTES = 320, /* with its terminating zero, as the next ones */
     FORMAT_NATIVE_ID_BYTES = 200,
     FORMAT_KIND_BYTES = 24,
     FORMAT_TEXT_BYTES = 512,
@@ -40,13 +40,13 @@ enum format_verdict {
 /* Why something was not taken, or not now. */
 enum format_fault {
     FORMAT_FAULT_NONE,
-    FORMAT_FAULT_NATIVE,       /* the format found it itself */
-    FORMAT_FAULT_IDENTITY,     /* the hub: the patient's identifiers */
-    FORMAT_FAULT_ORIGINAL,     /* the hub: what it corrects is unknown */
-    FORMAT_FAULT_DUPLICATE,    /* the hub: the id stands for something else */
-    FORMAT_FAULT_CONTENT,      /* the hub: anything else in the event */
-    FORMAT_FAULT_NOT_ALLOWED,  /* the hub does not take this from this adapter */
-    FORMAT_FAULT_UNAVAILABLE,  /* the hub or the disk; sending again helps */
+    FORMAT_FAULT_NATIVE,      /* the format found it itself */
+    FORMAT_FAULT_IDENTITY,    /* the hub: the patient's identifiers */
+    FORMAT_FAULT_ORIGINAL,    /* the hub: what it corrects is unknown */
+    FORMAT_FAULT_DUPLICATE,   /* the hub: the id stands for something else */
+    FORMAT_FAULT_CONTENT,     /* the hub: anything else in the event */
+    FORMAT_FAULT_NOT_ALLOWED, /* the hub does not take this from this adapter */
+    FORMAT_FAULT_UNAVAILABLE, /* the hub or the disk; sending again helps */
 };
 
 /* The head of a message; a format's own struct begins with it. The format fills it in and owns it. */
@@ -60,14 +60,15 @@ struct format_message {
     bool confirm_by_spool;              /* reply when the spool has it, not when the hub has */
     bool key_reused;                    /* the host's: the key came before, with another digest */
     enum format_verdict verdict;
-    const char *why;                    /* static, stable, short: "unidentified"; with NOTHING and HOLD */
-    bool notable;                       /* with NOTHING: worth an operator's look, so it is listed by its native id */
-    char problem[FORMAT_TEXT_BYTES];    /* what is wrong and what to do; never quotes patient data */
+    const char *why;                 /* static, stable, short: "unidentified"; with NOTHING and HOLD */
+    bool notable;                    /* with NOTHING: worth an operator's look, so it is listed by its native id */
+    char problem[FORMAT_TEXT_BYTES]; /* what is wrong and what to do; never quotes patient data */
     size_t n_events;
     Carehub__V1__Event *events[FORMAT_EVENTS_MAX];
 };
 
-/* What the host tells about an episode: events in force, oldest first; each as last amended, under its original's id. */
+/* What the host tells about an episode: events in force, oldest first; each as last amended, under its original's id.
+ */
 struct format_past {
     size_t count;
     Carehub__V1__Event *events[FORMAT_PAST_MAX];
@@ -89,6 +90,8 @@ struct format {
     /* Reads the format's part of the configuration, which begins at the root's children. NULL with `error` set. */
     void *(*configure)(zconfig_t *root, char error[FORMAT_ERROR_BYTES]);
     void (*destroy)(void **self);
+    /* Whether any sender is to be answered when the spool has its event. */
+    bool (*needs_spool)(const void *self);
     /* Splits a file into messages: true with the next one, false at the end. *position is 0 at first. */
     bool (*next)(const void *bytes, size_t len, size_t *position, const void **message, size_t *message_len);
     /* Reads enough to know whose message it is. What is wrong shows in the verdict. NULL without memory. */

@@ -78,7 +78,8 @@ static void settle_held(struct exchange *x, enum format_fault fault)
 {
     struct host *host = x->host;
     bool done = fault == FORMAT_FAULT_NONE && x->message && x->message->verdict != FORMAT_HOLD;
-    bool ok = done ? journal_held_done(host->journal, x->held->number) : journal_held_waits(host->journal, x->held->number);
+    bool ok =
+        done ? journal_held_done(host->journal, x->held->number) : journal_held_waits(host->journal, x->held->number);
     if (!ok)
         LOG_LINE(LOG_LEVEL_ERROR, "%s", journal_error(host->journal));
     else
@@ -259,7 +260,8 @@ static void proceed(struct exchange *x, bool stored)
         if (m->notable || m->verdict == FORMAT_HOLD)
             counters_add_unkept(&host->counters, m, m->why, x->received_ms);
         LOG_LINE(LOG_LEVEL_DEBUG, "connection %llu, sender %s, message %s (%s): %s",
-                 (unsigned long long)(x->request ? x->request->connection : 0), m->sender, m->native_id, m->kind, m->why);
+                 (unsigned long long)(x->request ? x->request->connection : 0), m->sender, m->native_id, m->kind,
+                 m->why);
         finish(x, FORMAT_FAULT_NONE, "");
     }
 }
@@ -343,7 +345,8 @@ static void retry_held(struct host *host)
     if (!journal_held_due(host->journal, &held))
         return;
     if (!held.bytes) {
-        LOG_LINE(LOG_LEVEL_ERROR, "held message %s from %s is damaged and cannot be tried again", held.native_id, held.sender);
+        LOG_LINE(LOG_LEVEL_ERROR, "held message %s from %s is damaged and cannot be tried again", held.native_id,
+                 held.sender);
         journal_held_waits(host->journal, held.number);
         return;
     }
@@ -370,7 +373,8 @@ static void retry_held(struct host *host)
 static void expire(struct host *host, uint64_t now_ms)
 {
     char text[128];
-    snprintf(text, sizeof text, "not confirmed within %lld ms, the outcome is unknown; send it again, it will be recognised",
+    snprintf(text, sizeof text,
+             "not confirmed within %lld ms, the outcome is unknown; send it again, it will be recognised",
              (long long)host->config->confirm_timeout_ms);
     for (struct exchange *x = host->waiting, *next; x; x = next) {
         next = x->next;
@@ -475,7 +479,8 @@ struct host *host_new(uv_loop_t *loop, const struct host_config *config, const s
     self->format = format;
     self->fresh_end = &self->fresh;
     self->counters.started_ms = wall_ms();
-    self->next_reply = (uint64_t)self->counters.started_ms << 20; /* room for a million a millisecond until the next start */
+    self->next_reply = (uint64_t)self->counters.started_ms
+                       << 20; /* room for a million a millisecond until the next start */
     uv_check_init(loop, &self->check);
     uv_async_init(loop, &self->wake, on_wake);
     uv_timer_init(loop, &self->tick);

@@ -1,4 +1,5 @@
-/* host.h - pairs a transport with a format: the way of a message from its connection to the hub, and of its answer back.
+/* host.h - pairs a transport with a format: the way of a message from its connection to the hub, and of its answer
+ * back.
  *
  *     request (transport) → open (format) → seen before? (journal) → translate (format) → remember (journal, on disk)
  *        → publish (publisher) → confirmed → reply (format) → answer (transport)

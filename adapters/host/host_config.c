@@ -104,7 +104,8 @@ static bool read_endpoint(const struct reading *r, const char *name, const char 
 static bool read_in_clear(const struct reading *r, const char *name, const char *value, void *place)
 {
     *(bool *)place = strcmp(value, in_clear) == 0;
-    return *(bool *)place || complain(r, "setting '%s' has to be \"%s\", in so many words: MLLP encrypts nothing", name, in_clear);
+    return *(bool *)place ||
+           complain(r, "setting '%s' has to be \"%s\", in so many words: MLLP encrypts nothing", name, in_clear);
 }
 
 /* ---- Settings of a section ------------------------------------------------------------------------------------------------ */
@@ -148,8 +149,9 @@ static bool read_listen(struct reading *r, zconfig_t *section)
     if (!listen->endpoint)
         return complain(r, "needs 'endpoint', such as 127.0.0.1:2575");
     return listen->beyond_loopback || is_loopback(&listen->address) ||
-           complain(r, "%s can be reached from other machines, and MLLP encrypts nothing: listen on 127.0.0.1 behind a "
-                       "tunnel, or add: beyond-loopback = \"%s\"",
+           complain(r,
+                    "%s can be reached from other machines, and MLLP encrypts nothing: listen on 127.0.0.1 behind a "
+                    "tunnel, or add: beyond-loopback = \"%s\"",
                     listen->endpoint, in_clear);
 }
 
@@ -234,6 +236,10 @@ bool host_config_load(struct host_config *config, const char *path, const struct
         config->format_settings = format->configure(root, format_error);
         r.section = "";
         ok = config->format_settings || complain(&r, "%s", format_error);
+    }
+    if (ok && hub && format->needs_spool(config->format_settings) && !config->hub.spool_dir) {
+        r.section = "hub";
+        ok = complain(&r, "a sender has confirm = spool, so the client's configuration needs 'spool-dir'");
     }
     if (root)
         zconfig_destroy(&root);

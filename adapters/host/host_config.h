@@ -1,5 +1,5 @@
-/* host_config.h - an adapter's configuration file (see adapters/hospital/hospital.conf.example): what is the host's own.
- * The sections of the format are read by the format. */
+/* host_config.h - an adapter's configuration file (see adapters/hospital/hospital.conf.example): what is the host's
+ * own. The sections of the format are read by the format. */
 #ifndef CAREHUB_HOST_CONFIG_H
 #define CAREHUB_HOST_CONFIG_H
 

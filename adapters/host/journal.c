@@ -3,7 +3,6 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <limits.h>
-#include <sqlite3.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -12,52 +11,32 @@
 #include <unistd.h>
 
 #include "eventid.h"
-#include "seal.h"
+#include "journal_internal.h"
 
 enum { SCHEMA_VERSION = 1, BUSY_MS = 5000, EVENT_MAX = 1 << 20 };
 
-static const char schema[] =
-    "CREATE TABLE event ("
-    "  seq INTEGER PRIMARY KEY,"
-    "  id BLOB NOT NULL UNIQUE,"
-    "  message BLOB NOT NULL," /* keyed hash of what names the native message */
-    "  digest BLOB NOT NULL,"  /* keyed hash of its content */
-    "  episode BLOB,"          /* keyed hash */
-    "  original BLOB NOT NULL," /* the id of what it corrects, or its own */
-    "  made_ms INTEGER NOT NULL,"
-    "  sealed BLOB NOT NULL);"
-    "CREATE INDEX event_message ON event (message);"
-    "CREATE INDEX event_episode ON event (episode, original, seq);"
-    "CREATE INDEX event_made ON event (made_ms);"
-    "CREATE TABLE held ("
-    "  number INTEGER PRIMARY KEY,"
-    "  message BLOB NOT NULL UNIQUE,"
-    "  sender TEXT NOT NULL,"
-    "  native_id TEXT NOT NULL,"
-    "  why TEXT NOT NULL,"
-    "  received_ms INTEGER NOT NULL,"
-    "  due INTEGER NOT NULL DEFAULT 0,"
-    "  sealed BLOB NOT NULL);"
-    "PRAGMA user_version = 1;";
-
-enum statement {
-    BEGIN,
-    COMMIT,
-    ROLLBACK,
-    RECALL,
-    PAST,
-    ADD,
-    FORGET,
-    PRUNE,
-    HOLD,
-    HELD_NEXT,
-    HELD_DUE,
-    HELD_WAITS,
-    HELD_DONE,
-    HELD_RETRY,
-    HELD_COUNT,
-    STATEMENTS
-};
+static const char schema[] = "CREATE TABLE event ("
+                             "  seq INTEGER PRIMARY KEY,"
+                             "  id BLOB NOT NULL UNIQUE,"
+                             "  message BLOB NOT NULL,"  /* keyed hash of what names the native message */
+                             "  digest BLOB NOT NULL,"   /* keyed hash of its content */
+                             "  episode BLOB,"           /* keyed hash */
+                             "  original BLOB NOT NULL," /* the id of what it corrects, or its own */
+                             "  made_ms INTEGER NOT NULL,"
+                             "  sealed BLOB NOT NULL);"
+                             "CREATE INDEX event_message ON event (message);"
+                             "CREATE INDEX event_episode ON event (episode, original, seq);"
+                             "CREATE INDEX event_made ON event (made_ms);"
+                             "CREATE TABLE held ("
+                             "  number INTEGER PRIMARY KEY,"
+                             "  message BLOB NOT NULL UNIQUE,"
+                             "  sender TEXT NOT NULL,"
+                             "  native_id TEXT NOT NULL,"
+                             "  why TEXT NOT NULL,"
+                             "  received_ms INTEGER NOT NULL,"
+                             "  due INTEGER NOT NULL DEFAULT 0,"
+                             "  sealed BLOB NOT NULL);"
+                             "PRAGMA user_version = 1;";
 
 static const char *const sql[STATEMENTS] = {
     [BEGIN] = "BEGIN IMMEDIATE",
@@ -76,7 +55,8 @@ static const char *const sql[STATEMENTS] = {
     [PRUNE] = "DELETE FROM event WHERE made_ms < ?1",
     [HOLD] = "INSERT OR IGNORE INTO held (message, sender, native_id, why, received_ms, sealed)"
              " VALUES (?1, ?2, ?3, ?4, ?5, ?6)",
-    [HELD_NEXT] = "SELECT number, received_ms, sender, native_id, why FROM held WHERE number > ?1 ORDER BY number LIMIT 1",
+    [HELD_NEXT] =
+        "SELECT number, received_ms, sender, native_id, why FROM held WHERE number > ?1 ORDER BY number LIMIT 1",
     [HELD_DUE] = "SELECT number, received_ms, sender, native_id, why, message, sealed FROM held WHERE due = 1"
                  " ORDER BY number LIMIT 1",
     [HELD_WAITS] = "UPDATE held SET due = 0 WHERE number = ?1",
@@ -85,17 +65,9 @@ static const char *const sql[STATEMENTS] = {
     [HELD_COUNT] = "SELECT count(*) FROM held",
 };
 
-struct journal {
-    sqlite3 *db;
-    sqlite3_stmt *statements[STATEMENTS];
-    struct seal *seal;
-    int lock_fd; /* -1: none */
-    char error[JOURNAL_ERROR_BYTES];
-};
-
 /* ---- Opening --------------------------------------------------------------------------------------------------------- */
 
-static bool failed(struct journal *self, const char *what)
+bool journal_failed(struct journal *self, const char *what)
 {
     snprintf(self->error, sizeof self->error, "the journal cannot %s: %s", what, sqlite3_errmsg(self->db));
     return false;
@@ -109,13 +81,14 @@ static bool lock(struct journal *self, const char *dir)
     if (self->lock_fd >= 0 && flock(self->lock_fd, LOCK_EX | LOCK_NB) == 0)
         return true;
     snprintf(self->error, sizeof self->error,
-             errno == EWOULDBLOCK ? "another adapter runs on %s; each needs a state-dir of its own" : "cannot lock %s", dir);
+             errno == EWOULDBLOCK ? "another adapter runs on %s; each needs a state-dir of its own" : "cannot lock %s",
+             dir);
     return false;
 }
 
 static bool execute(struct journal *self, const char *text)
 {
-    return sqlite3_exec(self->db, text, NULL, NULL, NULL) == SQLITE_OK || failed(self, "be set up");
+    return sqlite3_exec(self->db, text, NULL, NULL, NULL) == SQLITE_OK || journal_failed(self, "be set up");
 }
 
 static bool prepare_schema(struct journal *self)
@@ -123,15 +96,15 @@ static bool prepare_schema(struct journal *self)
     sqlite3_stmt *statement;
     int version = -1;
     if (sqlite3_prepare_v2(self->db, "PRAGMA user_version", -1, &statement, NULL) != SQLITE_OK)
-        return failed(self, "be read");
+        return journal_failed(self, "be read");
     if (sqlite3_step(statement) == SQLITE_ROW)
         version = sqlite3_column_int(statement, 0);
     sqlite3_finalize(statement);
     if (version == SCHEMA_VERSION)
         return true;
     if (version != 0) {
-        snprintf(self->error, sizeof self->error, "the journal is of version %d; this program knows version %d", version,
-                 SCHEMA_VERSION);
+        snprintf(self->error, sizeof self->error, "the journal is of version %d; this program knows version %d",
+                 version, SCHEMA_VERSION);
         return false;
     }
     return execute(self, "BEGIN IMMEDIATE") && execute(self, schema) && execute(self, "COMMIT");
@@ -146,16 +119,18 @@ static bool open_database(struct journal *self, const char *dir)
     self->seal = seal_new(dir ? key : NULL, is_new, self->error, sizeof self->error);
     if (!self->seal)
         return false;
-    if (sqlite3_open_v2(dir ? path : ":memory:", &self->db, SQLITE_OPEN_READWRITE | SQLITE_OPEN_CREATE, NULL) != SQLITE_OK)
-        return failed(self, "be opened");
+    if (sqlite3_open_v2(dir ? path : ":memory:", &self->db, SQLITE_OPEN_READWRITE | SQLITE_OPEN_CREATE, NULL) !=
+        SQLITE_OK)
+        return journal_failed(self, "be opened");
     sqlite3_busy_timeout(self->db, BUSY_MS);
     /* FULL: what is committed survives a power cut. secure_delete: what is forgotten is gone from the file too. */
     if (!execute(self, "PRAGMA journal_mode = WAL; PRAGMA synchronous = FULL; PRAGMA secure_delete = ON;") ||
         (dir && chmod(path, 0600) != 0) || !prepare_schema(self))
-        return self->error[0] != '\0' ? false : failed(self, "be made private");
+        return self->error[0] != '\0' ? false : journal_failed(self, "be made private");
     for (int i = 0; i < STATEMENTS; i++)
-        if (sqlite3_prepare_v3(self->db, sql[i], -1, SQLITE_PREPARE_PERSISTENT, &self->statements[i], NULL) != SQLITE_OK)
-            return failed(self, "be used");
+        if (sqlite3_prepare_v3(self->db, sql[i], -1, SQLITE_PREPARE_PERSISTENT, &self->statements[i], NULL) !=
+            SQLITE_OK)
+            return journal_failed(self, "be used");
     return true;
 }
 
@@ -195,35 +170,35 @@ void journal_close(struct journal **self)
 
 /* ---- Statements ------------------------------------------------------------------------------------------------------ */
 
-static sqlite3_stmt *statement(struct journal *self, enum statement which)
+sqlite3_stmt *journal_statement(struct journal *self, enum statement which)
 {
     sqlite3_reset(self->statements[which]);
     sqlite3_clear_bindings(self->statements[which]);
     return self->statements[which];
 }
 
-static void put_blob(sqlite3_stmt *s, int at, const void *bytes, size_t size)
+void journal_put_blob(sqlite3_stmt *s, int at, const void *bytes, size_t size)
 {
     sqlite3_bind_blob(s, at, bytes, (int)size, SQLITE_TRANSIENT);
 }
 
-static bool run(struct journal *self, sqlite3_stmt *s, const char *what)
+bool journal_run(struct journal *self, sqlite3_stmt *s, const char *what)
 {
     bool done = sqlite3_step(s) == SQLITE_DONE;
     if (!done)
-        failed(self, what);
+        journal_failed(self, what);
     sqlite3_reset(s);
     return done;
 }
 
 bool journal_begin(struct journal *self)
 {
-    return run(self, statement(self, BEGIN), "be written to");
+    return journal_run(self, journal_statement(self, BEGIN), "be written to");
 }
 
 bool journal_commit(struct journal *self)
 {
-    if (run(self, statement(self, COMMIT), "be written to"))
+    if (journal_run(self, journal_statement(self, COMMIT), "be written to"))
         return true;
     journal_rollback(self);
     return false;
@@ -232,7 +207,7 @@ bool journal_commit(struct journal *self)
 void journal_rollback(struct journal *self)
 {
     if (!sqlite3_get_autocommit(self->db))
-        run(self, statement(self, ROLLBACK), "be rolled back");
+        journal_run(self, journal_statement(self, ROLLBACK), "be rolled back");
 }
 
 const char *journal_error(const struct journal *self)
@@ -275,8 +250,8 @@ enum journal_found journal_recall(struct journal *self, struct format_message *m
     int step;
     seal_name(self->seal, message->key, sizeof message->key, name);
     seal_name(self->seal, message->digest, sizeof message->digest, digest);
-    sqlite3_stmt *s = statement(self, RECALL);
-    put_blob(s, 1, name, sizeof name);
+    sqlite3_stmt *s = journal_statement(self, RECALL);
+    journal_put_blob(s, 1, name, sizeof name);
     while ((step = sqlite3_step(s)) == SQLITE_ROW && message->n_events < FORMAT_EVENTS_MAX) {
         bool same = sqlite3_column_bytes(s, 1) == SEAL_NAME_BYTES &&
                     memcmp(sqlite3_column_blob(s, 1), digest, SEAL_NAME_BYTES) == 0;
@@ -293,7 +268,7 @@ enum journal_found journal_recall(struct journal *self, struct format_message *m
         message->n_events++;
     }
     if (step != SQLITE_DONE && step != SQLITE_ROW) {
-        failed(self, "be read");
+        journal_failed(self, "be read");
         found = JOURNAL_FAILED;
     }
     sqlite3_reset(s);
@@ -324,8 +299,8 @@ bool journal_past(struct journal *self, const char *episode, struct format_past 
     if (episode[0] == '\0')
         return true;
     seal_name(self->seal, episode, strlen(episode), name);
-    sqlite3_stmt *s = statement(self, PAST);
-    put_blob(s, 1, name, sizeof name);
+    sqlite3_stmt *s = journal_statement(self, PAST);
+    journal_put_blob(s, 1, name, sizeof name);
     while (ok && past->count < FORMAT_PAST_MAX && sqlite3_step(s) == SQLITE_ROW) {
         Carehub__V1__Event *event = read_event(self, s, 2);
         ok = event != NULL;
@@ -359,31 +334,32 @@ static bool add_event(struct journal *self, const struct format_message *message
 {
     uint8_t name[SEAL_NAME_BYTES];
     size_t size = carehub__v1__event__get_packed_size(event);
-    uint8_t *plain = size <= EVENT_MAX && event->id.len == EVENTID_BYTES ? malloc(2 * size + SEAL_OVERHEAD_BYTES) : NULL;
+    uint8_t *plain =
+        size <= EVENT_MAX && event->id.len == EVENTID_BYTES ? malloc(2 * size + SEAL_OVERHEAD_BYTES) : NULL;
     if (!plain) {
         snprintf(self->error, sizeof self->error, "an event of %zu bytes cannot be kept", size);
         return false;
     }
-    sqlite3_stmt *s = statement(self, ADD);
+    sqlite3_stmt *s = journal_statement(self, ADD);
     const ProtobufCBinaryData *original = event->amends.len     ? &event->amends
                                           : event->retracts.len ? &event->retracts
                                                                 : &event->id;
     carehub__v1__event__pack(event, plain);
-    put_blob(s, 1, event->id.data, event->id.len);
+    journal_put_blob(s, 1, event->id.data, event->id.len);
     seal_name(self->seal, message->key, sizeof message->key, name);
-    put_blob(s, 2, name, sizeof name);
+    journal_put_blob(s, 2, name, sizeof name);
     seal_name(self->seal, message->digest, sizeof message->digest, name);
-    put_blob(s, 3, name, sizeof name);
+    journal_put_blob(s, 3, name, sizeof name);
     if (message->episode[0] != '\0') {
         seal_name(self->seal, message->episode, strlen(message->episode), name);
-        put_blob(s, 4, name, sizeof name);
+        journal_put_blob(s, 4, name, sizeof name);
     }
-    put_blob(s, 5, original->data, original->len);
+    journal_put_blob(s, 5, original->data, original->len);
     sqlite3_bind_int64(s, 6, now_ms);
     event_name(event->id.data, name);
     seal_put(self->seal, "event", name, plain, size, plain + size);
-    put_blob(s, 7, plain + size, size + SEAL_OVERHEAD_BYTES);
-    bool ok = run(self, s, "be written to");
+    journal_put_blob(s, 7, plain + size, size + SEAL_OVERHEAD_BYTES);
+    bool ok = journal_run(self, s, "be written to");
     free(plain);
     return ok;
 }
@@ -398,120 +374,14 @@ bool journal_add(struct journal *self, const struct format_message *message, int
 
 bool journal_forget(struct journal *self, const uint8_t *id, size_t len)
 {
-    sqlite3_stmt *s = statement(self, FORGET);
-    put_blob(s, 1, id, len);
-    return run(self, s, "be written to");
+    sqlite3_stmt *s = journal_statement(self, FORGET);
+    journal_put_blob(s, 1, id, len);
+    return journal_run(self, s, "be written to");
 }
 
 int journal_prune(struct journal *self, int64_t before_ms)
 {
-    sqlite3_stmt *s = statement(self, PRUNE);
+    sqlite3_stmt *s = journal_statement(self, PRUNE);
     sqlite3_bind_int64(s, 1, before_ms);
-    return run(self, s, "be pruned") ? sqlite3_changes(self->db) : -1;
-}
-
-/* ---- Held messages ------------------------------------------------------------------------------------------------------- */
-
-static void held_name(const struct journal *self, const struct format_message *message, uint8_t name[SEAL_NAME_BYTES])
-{
-    uint8_t both[2 * FORMAT_KEY_BYTES];
-    memcpy(both, message->key, FORMAT_KEY_BYTES);
-    memcpy(both + FORMAT_KEY_BYTES, message->digest, FORMAT_KEY_BYTES);
-    seal_name(self->seal, both, sizeof both, name);
-}
-
-bool journal_hold(struct journal *self, const struct format_message *message, const void *bytes, size_t len,
-                  int64_t now_ms)
-{
-    uint8_t name[SEAL_NAME_BYTES];
-    if (journal_held_count(self) >= JOURNAL_HELD_MAX) {
-        snprintf(self->error, sizeof self->error, "%d messages are held already; see carehub-adapter --list-held",
-                 JOURNAL_HELD_MAX);
-        return false;
-    }
-    uint8_t *sealed = malloc(len + SEAL_OVERHEAD_BYTES);
-    if (!sealed) {
-        snprintf(self->error, sizeof self->error, "out of memory");
-        return false;
-    }
-    held_name(self, message, name);
-    seal_put(self->seal, "held", name, bytes, len, sealed);
-    sqlite3_stmt *s = statement(self, HOLD);
-    put_blob(s, 1, name, sizeof name);
-    sqlite3_bind_text(s, 2, message->sender, -1, SQLITE_TRANSIENT);
-    sqlite3_bind_text(s, 3, message->native_id, -1, SQLITE_TRANSIENT);
-    sqlite3_bind_text(s, 4, message->why ? message->why : "", -1, SQLITE_TRANSIENT);
-    sqlite3_bind_int64(s, 5, now_ms);
-    put_blob(s, 6, sealed, len + SEAL_OVERHEAD_BYTES);
-    bool ok = run(self, s, "be written to");
-    free(sealed);
-    return ok;
-}
-
-static void read_held(sqlite3_stmt *s, struct journal_held *held)
-{
-    *held = (struct journal_held){.number = sqlite3_column_int64(s, 0), .received_ms = sqlite3_column_int64(s, 1)};
-    snprintf(held->sender, sizeof held->sender, "%s", (const char *)sqlite3_column_text(s, 2));
-    snprintf(held->native_id, sizeof held->native_id, "%s", (const char *)sqlite3_column_text(s, 3));
-    snprintf(held->why, sizeof held->why, "%s", (const char *)sqlite3_column_text(s, 4));
-}
-
-bool journal_held_next(struct journal *self, int64_t after, struct journal_held *held)
-{
-    sqlite3_stmt *s = statement(self, HELD_NEXT);
-    sqlite3_bind_int64(s, 1, after);
-    bool found = sqlite3_step(s) == SQLITE_ROW;
-    if (found)
-        read_held(s, held);
-    sqlite3_reset(s);
-    return found;
-}
-
-bool journal_held_due(struct journal *self, struct journal_held *held)
-{
-    sqlite3_stmt *s = statement(self, HELD_DUE);
-    bool found = sqlite3_step(s) == SQLITE_ROW;
-    if (found) {
-        size_t size = (size_t)sqlite3_column_bytes(s, 6);
-        read_held(s, held);
-        held->len = size >= SEAL_OVERHEAD_BYTES ? size - SEAL_OVERHEAD_BYTES : 0;
-        held->bytes = malloc(held->len + 1);
-        if (!held->bytes || sqlite3_column_bytes(s, 5) != SEAL_NAME_BYTES ||
-            !seal_get(self->seal, "held", sqlite3_column_blob(s, 5), sqlite3_column_blob(s, 6), size, held->bytes)) {
-            free(held->bytes);
-            held->bytes = NULL; /* damaged: the caller sees to it that it does not come again */
-        }
-    }
-    sqlite3_reset(s);
-    return found;
-}
-
-static bool change_held(struct journal *self, enum statement which, int64_t number)
-{
-    sqlite3_stmt *s = statement(self, which);
-    sqlite3_bind_int64(s, 1, number);
-    return run(self, s, "be written to");
-}
-
-bool journal_held_waits(struct journal *self, int64_t number)
-{
-    return change_held(self, HELD_WAITS, number);
-}
-
-bool journal_held_done(struct journal *self, int64_t number)
-{
-    return change_held(self, HELD_DONE, number);
-}
-
-int journal_retry_held(struct journal *self)
-{
-    return run(self, statement(self, HELD_RETRY), "be written to") ? sqlite3_changes(self->db) : -1;
-}
-
-int64_t journal_held_count(struct journal *self)
-{
-    sqlite3_stmt *s = statement(self, HELD_COUNT);
-    int64_t count = sqlite3_step(s) == SQLITE_ROW ? sqlite3_column_int64(s, 0) : 0;
-    sqlite3_reset(s);
-    return count;
+    return journal_run(self, s, "be pruned") ? sqlite3_changes(self->db) : -1;
 }

@@ -53,10 +53,10 @@ struct arguments {
 static int parse_arguments(int argc, char **argv, struct arguments *arguments)
 {
     static const struct option options[] = {
-        {"config", required_argument, NULL, 'c'},      {"check", no_argument, NULL, 'k'},
-        {"test", no_argument, NULL, 't'},              {"list-held", no_argument, NULL, 'l'},
-        {"retry-held", no_argument, NULL, 'r'},        {"version", no_argument, NULL, 'v'},
-        {"help", no_argument, NULL, 'h'},              {NULL, 0, NULL, 0},
+        {"config", required_argument, NULL, 'c'}, {"check", no_argument, NULL, 'k'},
+        {"test", no_argument, NULL, 't'},         {"list-held", no_argument, NULL, 'l'},
+        {"retry-held", no_argument, NULL, 'r'},   {"version", no_argument, NULL, 'v'},
+        {"help", no_argument, NULL, 'h'},         {NULL, 0, NULL, 0},
     };
     static const char letters[] = " ktlr"; /* the actions' */
     int option;
@@ -178,8 +178,9 @@ static int act(const struct arguments *arguments, const struct host_config *conf
     case ACTION_CHECK:
         return EXIT_SUCCESS;
     case ACTION_TEST:
-        return try_files(&hospital_format, config->format_settings, arguments->files, arguments->n_files) ? EXIT_SUCCESS
-                                                                                                          : EXIT_FAILURE;
+        return try_files(&hospital_format, config->format_settings, arguments->files, arguments->n_files)
+                   ? EXIT_SUCCESS
+                   : EXIT_FAILURE;
     case ACTION_LIST_HELD:
     case ACTION_RETRY_HELD:
         return handle_held(config, arguments->action == ACTION_RETRY_HELD);

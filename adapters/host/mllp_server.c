@@ -185,11 +185,12 @@ static void break_off(struct connection *c, const struct mllp_event *event)
 {
     char hex[HEX_BYTES];
     framing_hex(event, hex);
-    LOG_LINE(LOG_LEVEL_WARNING,
-             "connection %llu from %s: %s, at byte %llu of the connection (bytes: %s; __ is text); frame began at %llu; "
-             "closed",
-             (unsigned long long)c->number, c->peer, mllp_fault_text(event->fault),
-             (unsigned long long)event->fault_position, hex, (unsigned long long)event->frame_position);
+    LOG_LINE(
+        LOG_LEVEL_WARNING,
+        "connection %llu from %s: %s, at byte %llu of the connection (bytes: %s; __ is text); frame began at %llu; "
+        "closed",
+        (unsigned long long)c->number, c->peer, mllp_fault_text(event->fault),
+        (unsigned long long)event->fault_position, hex, (unsigned long long)event->frame_position);
     c->server->options.notice(c->server->options.arg, true);
     /* What came before was in order and is answered; then the connection ends. */
     c->input_at = c->input_len = 0;
@@ -324,7 +325,8 @@ static void describe(const struct sockaddr_storage *address, char *out, size_t s
 {
     char host[INET6_ADDRSTRLEN] = "?";
     bool six = address->ss_family == AF_INET6;
-    uint16_t port = six ? ((const struct sockaddr_in6 *)address)->sin6_port : ((const struct sockaddr_in *)address)->sin_port;
+    uint16_t port =
+        six ? ((const struct sockaddr_in6 *)address)->sin6_port : ((const struct sockaddr_in *)address)->sin_port;
     if (six)
         uv_ip6_name((const struct sockaddr_in6 *)address, host, sizeof host);
     else
@@ -352,8 +354,9 @@ static void add_connection(struct mllp_server *server, struct connection *c)
     if (uv_tcp_getpeername(&c->tcp, (struct sockaddr *)&peer, &size) == 0)
         describe(&peer, c->peer, sizeof c->peer);
     if (server->count > server->options.connections_max) {
-        LOG_LINE(LOG_LEVEL_WARNING, "refused a connection from %s: %u are open, which is all that connections-max allows",
-                 c->peer, server->options.connections_max);
+        LOG_LINE(LOG_LEVEL_WARNING,
+                 "refused a connection from %s: %u are open, which is all that connections-max allows", c->peer,
+                 server->options.connections_max);
         close_connection(c);
         return;
     }
@@ -367,7 +370,8 @@ static void add_connection(struct mllp_server *server, struct connection *c)
 static void on_connection(uv_stream_t *stream, int status)
 {
     struct mllp_server *server = (struct mllp_server *)stream;
-    const struct mllp_options framing = {.frame_max_bytes = server->options.message_max_bytes, .tolerate_line_ends = true};
+    const struct mllp_options framing = {.frame_max_bytes = server->options.message_max_bytes,
+                                         .tolerate_line_ends = true};
     struct connection *c = status == 0 ? calloc(1, sizeof *c) : NULL;
     if (!c)
         return;
@@ -396,7 +400,8 @@ static void on_tick(uv_timer_t *timer)
         else if (inside || server->options.idle_ms == 0 || silent_ms < server->options.idle_ms)
             continue;
         else
-            LOG_LINE(LOG_LEVEL_INFO, "connection %llu from %s: closed, it was idle", (unsigned long long)c->number, c->peer);
+            LOG_LINE(LOG_LEVEL_INFO, "connection %llu from %s: closed, it was idle", (unsigned long long)c->number,
+                     c->peer);
         close_connection(c);
     }
 }

@@ -17,7 +17,7 @@ struct ticket {
     uint8_t *bytes;
     size_t size;
     struct publisher_wait *waits;
-    int result; /* of carehub_publish_bytes */
+    int result;   /* of carehub_publish_bytes */
     bool in_lane; /* a worker may use it */
     bool settled; /* the hub has spoken before the worker was done */
     char text[PUBLISHER_TEXT_BYTES];
@@ -128,7 +128,8 @@ static void describe(struct news *news, int status, const Carehub__V1__Confirmat
     snprintf(news->text, sizeof news->text, "the hub could not be asked: %s; send it again", carehub_strerror(status));
     if (status != CAREHUB_REFUSED || !error)
         return;
-    const ProtobufCEnumValue *code = protobuf_c_enum_descriptor_get_value(&carehub__v1__error_code__descriptor, (int)error->code);
+    const ProtobufCEnumValue *code =
+        protobuf_c_enum_descriptor_get_value(&carehub__v1__error_code__descriptor, (int)error->code);
     news->fault = fault_of(error);
     news->final = !error->retry;
     snprintf(news->code, sizeof news->code, "%s", code ? code->name : "refused");
@@ -219,8 +220,8 @@ static void on_async(uv_async_t *async)
 static void hand_over(struct ticket *t)
 {
     struct publisher *self = t->publisher;
-    t->result = carehub_publish_bytes(self->client, t->bytes, t->size, self->spool ? NULL : on_confirm,
-                                      self->spool ? NULL : t);
+    t->result =
+        carehub_publish_bytes(self->client, t->bytes, t->size, self->spool ? NULL : on_confirm, self->spool ? NULL : t);
     if (t->result != CAREHUB_OK)
         snprintf(t->text, sizeof t->text, "%s: %s", carehub_strerror(t->result), carehub_error());
     free(t->bytes);

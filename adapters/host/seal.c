@@ -72,7 +72,8 @@ static bool read_key(int fd, const char *path, uint8_t key[KEY_BYTES], char *err
               len == KEY_BYTES;
     sodium_memzero(text, sizeof text);
     if (!is_private)
-        snprintf(error, error_size, "%s can be read by others; chmod 600 it, and think of what they may have read", path);
+        snprintf(error, error_size, "%s can be read by others; chmod 600 it, and think of what they may have read",
+                 path);
     else if (!ok)
         snprintf(error, error_size, "%s is not a key of 64 hexadecimal digits", path);
     return is_private && ok;
@@ -85,8 +86,9 @@ static bool load_key(const char *path, bool make, uint8_t key[KEY_BYTES], char *
         return make_key(path, key, error, error_size);
     if (fd < 0) {
         snprintf(error, error_size, "cannot open %s: %s%s", path, strerror(errno),
-                 errno == ENOENT ? "; without it the journal beside it cannot be read: restore it, or move the journal away"
-                                 : "");
+                 errno == ENOENT
+                     ? "; without it the journal beside it cannot be read: restore it, or move the journal away"
+                     : "");
         return false;
     }
     bool ok = read_key(fd, path, key, error, error_size);
@@ -136,8 +138,8 @@ void seal_put(const struct seal *self, const char *what, const uint8_t name[SEAL
     uint8_t ad[AD_BYTES];
     bind(ad, what, name);
     randombytes_buf(out, crypto_aead_xchacha20poly1305_ietf_NPUBBYTES);
-    crypto_aead_xchacha20poly1305_ietf_encrypt(out + crypto_aead_xchacha20poly1305_ietf_NPUBBYTES, NULL, plain, size, ad,
-                                               sizeof ad, NULL, out, self->sealing);
+    crypto_aead_xchacha20poly1305_ietf_encrypt(out + crypto_aead_xchacha20poly1305_ietf_NPUBBYTES, NULL, plain, size,
+                                               ad, sizeof ad, NULL, out, self->sealing);
 }
 
 bool seal_get(const struct seal *self, const char *what, const uint8_t name[SEAL_NAME_BYTES], const uint8_t *sealed,

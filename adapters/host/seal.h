@@ -17,10 +17,10 @@ void seal_destroy(struct seal **self);
 
 /* Seals size bytes into out (size + SEAL_OVERHEAD_BYTES), bound to what and name. */
 void seal_put(const struct seal *self, const char *what, const uint8_t name[SEAL_NAME_BYTES], const void *plain,
-                   size_t size, uint8_t *out);
+              size_t size, uint8_t *out);
 /* Opens into out (size - SEAL_OVERHEAD_BYTES). False: damaged, altered, or not where it belongs. */
 bool seal_get(const struct seal *self, const char *what, const uint8_t name[SEAL_NAME_BYTES], const uint8_t *sealed,
-                  size_t size, uint8_t *out);
+              size_t size, uint8_t *out);
 
 /* A keyed hash, to find things by what must not be stored. */
 void seal_name(const struct seal *self, const void *bytes, size_t size, uint8_t name[SEAL_NAME_BYTES]);

@@ -136,7 +136,11 @@ class Client:
 
     def attach(self, inbox, events=EVERYTHING, size=16 << 20):
         self.say(attach=wire.Attach(inbox=inbox, credit_events=events, credit_bytes=size))
-        return self.expect("attached")
+        answer = self.expect("attached", "detached")
+        if isinstance(answer, wire.Detached):
+            assert (answer.handle, answer.inbox) == (0, inbox), "a refusal names the inbox"
+            raise Refused(answer.error)
+        return answer
 
     def ack(self, attached, lane, first, last, kind=log.STORED):
         ack = wire.Ack(handle=attached.handle, epoch=attached.epoch)

@@ -10,6 +10,7 @@ import os
 import pathlib
 import shutil
 import signal
+import socket
 import subprocess
 import sys
 import tempfile
@@ -196,3 +197,41 @@ class Hub:
         """The same, parsed: one document, or a list if it printed a line for each item."""
         lines = self.cli(*arguments, "--json", **options).splitlines()
         return json.loads(lines[0]) if len(lines) == 1 else [json.loads(line) for line in lines]
+
+
+# ---- The hospital's adapter -------------------------------------------------------------------------------------------
+
+def free_port():
+    with socket.socket() as s:
+        s.bind(("127.0.0.1", 0))
+        return s.getsockname()[1]
+
+
+class Adapter:
+    """A carehub-adapter for one hospital, whose client is known to the hub by `keys`. `senders` is the configuration's
+    section of that name, with its indentation."""
+
+    def __init__(self, hub, keys, senders, settings=""):
+        self.dir = scratch_dir()
+        self.port = free_port()
+        write_key(self.dir / "client.key", keys)
+        hub.write_client_conf(self.dir / "client.conf", "client.key", "spool-dir = spool\n")
+        (self.dir / "hospital.conf").write_text(
+            f"state-dir = state\nstatus-file = status.json\n{settings}hub\n    client-config = client.conf\n"
+            f"listen\n    endpoint = 127.0.0.1:{self.port}\nsenders\n{senders}")
+        self.process = None
+
+    def start(self):
+        self.process = Process([ADAPTER, "--config", self.dir / "hospital.conf"], self.dir, "carehub-adapter")
+
+        def listens():
+            if not self.process.alive():
+                raise AssertionError(f"the adapter ended:\n{self.process.said()[-4000:]}")
+            with socket.socket() as s:
+                return s.connect_ex(("127.0.0.1", self.port)) == 0
+
+        until(listens, START_S, "the adapter's port")
+        return self
+
+    def stop(self):
+        self.process.stop()

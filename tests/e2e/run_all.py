@@ -40,6 +40,13 @@ class Progress(unittest.TestResult):
         self._say(test, "FAILED")
         print("".join(f"    {line}\n" for line in self.errors[-1][1].splitlines()), flush=True)
 
+    def addSubTest(self, test, subtest, err):
+        super().addSubTest(test, subtest, err)
+        if err is not None:
+            self._say(subtest, "FAILED")
+            failure = (self.failures if issubclass(err[0], test.failureException) else self.errors)[-1]
+            print("".join(f"    {line}\n" for line in failure[1].splitlines()), flush=True)
+
     def addSkip(self, test, reason):
         super().addSkip(test, reason)
         self._say(test, "skipped", reason)

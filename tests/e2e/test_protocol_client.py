@@ -334,9 +334,8 @@ class ProtocolTest(unittest.TestCase):
     def test_somebody_elses_inbox_cannot_be_attached(self):
         self.receiver()
         for name in (self.name, "no-such-inbox"):
-            with self.assertRefused(wire.UNKNOWN_NAME) as refusal:
+            with self.assertRefused(wire.UNKNOWN_NAME):
                 self.publisher.attach(name)
-            self.assertEqual(refusal.error.field, "inbox")
 
     def test_a_refused_delivery_comes_again_with_its_number(self):
         receiver = self.receiver()

@@ -143,7 +143,11 @@ static const char *message(const char *head, const char *middle, const char *tai
     return out;
 }
 
-#define FIELDS(...) sizeof((const char *const[][2]){__VA_ARGS__}) / (2 * sizeof(char *)), (const char *const[][2]){__VA_ARGS__}
+#define FIELDS(...)                                                                                                    \
+    sizeof((const char *const[][2]){__VA_ARGS__}) / (2 * sizeof(char *)), (const char *const[][2])                     \
+    {                                                                                                                  \
+        __VA_ARGS__                                                                                                    \
+    }
 #define NO_FIELDS 0, NULL
 
 // ---- Which trigger makes what
@@ -175,10 +179,11 @@ static void the_trigger_event_decides_what_happened(void **state)
     (void)state;
     for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
         char head[256];
-        snprintf(head, sizeof head, "MSH|^~\\&|HIS|AZ-TEST|||20260301120500||ADT^%s|T%zu|P|2.5.1\r" PID, cases[i].trigger, i);
+        snprintf(head, sizeof head, "MSH|^~\\&|HIS|AZ-TEST|||20260301120500||ADT^%s|T%zu|P|2.5.1\r" PID,
+                 cases[i].trigger, i);
         // PV1-45 is there each time: it decides nothing.
-        struct adt_result result = map_as(
-            message(head, "", pv1(cases[i].class, "V1", FIELDS({"45", "202603011145"}))), false);
+        struct adt_result result =
+            map_as(message(head, "", pv1(cases[i].class, "V1", FIELDS({"45", "202603011145"}))), false);
         if (result.outcome != cases[i].outcome || (result.event != NULL && result.event->type != cases[i].type))
             fail_msg("%s of class %s: %s", cases[i].trigger, cases[i].class, adt_outcome_name(result.outcome));
         if (result.event != NULL)
@@ -190,8 +195,8 @@ static void the_trigger_event_decides_what_happened(void **state)
 static void the_trigger_may_be_in_evn(void **state)
 {
     (void)state;
-    Carehub__V1__Event *event =
-        event_of(message("MSH|^~\\&|HIS|AZ-TEST|||20260301120500||ADT|1|P|2.2\rEVN|A03|20260301\r", PID, pv1("I", "V1", NO_FIELDS)));
+    Carehub__V1__Event *event = event_of(message(
+        "MSH|^~\\&|HIS|AZ-TEST|||20260301120500||ADT|1|P|2.2\rEVN|A03|20260301\r", PID, pv1("I", "V1", NO_FIELDS)));
     assert_int_equal(event->type, CAREHUB__V1__EVENT_TYPE__HOSPITAL_DISCHARGE);
     drop(event);
 }
@@ -208,7 +213,8 @@ static void the_discharge_time_says_where_it_came_from(void **state)
     } cases[] = {
         {"202603011145", "EVN|A03|20260301120400||||20260301115000\r", CAREHUB__V1__TIME_ORIGIN__STATED,
          CAREHUB__V1__PRECISION__PRECISION_MINUTE, INT64_C(1772361900000)},
-        {"20260301", "", CAREHUB__V1__TIME_ORIGIN__STATED, CAREHUB__V1__PRECISION__PRECISION_DAY, INT64_C(1772319600000)},
+        {"20260301", "", CAREHUB__V1__TIME_ORIGIN__STATED, CAREHUB__V1__PRECISION__PRECISION_DAY,
+         INT64_C(1772319600000)},
         {"20260301114500+0200", "", CAREHUB__V1__TIME_ORIGIN__STATED, CAREHUB__V1__PRECISION__PRECISION_SECOND,
          INT64_C(1772358300000)},
         {"", "EVN|A03|20260301120400||||20260301115000\r", CAREHUB__V1__TIME_ORIGIN__EVENT_OCCURRED,
@@ -239,10 +245,11 @@ static void the_discharge_time_says_where_it_came_from(void **state)
 static void a_message_without_any_time_is_marked(void **state)
 {
     (void)state;
-    Carehub__V1__Event *event = event_of(
-        message("MSH|^~\\&|HIS|AZ-TEST|||||ADT^A03|1|P|2.5.1\r", PID, pv1("I", "V1", NO_FIELDS)));
+    Carehub__V1__Event *event =
+        event_of(message("MSH|^~\\&|HIS|AZ-TEST|||||ADT^A03|1|P|2.5.1\r", PID, pv1("I", "V1", NO_FIELDS)));
     assert_int_equal(event->occurred_at->unix_ms, RECEIVED_MS);
-    assert_int_equal(event->hospital_discharge->discharged_at_origin, CAREHUB__V1__TIME_ORIGIN__TIME_ORIGIN_UNSPECIFIED);
+    assert_int_equal(event->hospital_discharge->discharged_at_origin,
+                     CAREHUB__V1__TIME_ORIGIN__TIME_ORIGIN_UNSPECIFIED);
     assert_true(has_remark(event, "no-time-in-message") && has_remark(event, "message-without-time"));
     drop(event);
 }
@@ -250,8 +257,8 @@ static void a_message_without_any_time_is_marked(void **state)
 static void a_time_in_pv1_36_is_never_a_disposition(void **state)
 {
     (void)state;
-    Carehub__V1__Event *event = event_of(message(
-        MSH("A03", "1"), PID, pv1("I", "V1", FIELDS({"36", "202603011130"}, {"37", "HOME"}))));
+    Carehub__V1__Event *event =
+        event_of(message(MSH("A03", "1"), PID, pv1("I", "V1", FIELDS({"36", "202603011130"}, {"37", "HOME"}))));
     assert_null(event->hospital_discharge->disposition);
     assert_null(event->hospital_discharge->destination);
     assert_int_equal(event->hospital_discharge->discharged_at_origin, CAREHUB__V1__TIME_ORIGIN__MESSAGE_CREATED);
@@ -269,8 +276,8 @@ static void dispositions_are_mapped_as_configured(void **state)
     };
     (void)state;
     for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
-        Carehub__V1__Event *event = event_of(message(
-            MSH("A03", "1"), PID, pv1("I", "V1", FIELDS({"36", cases[i].sent}, {"37", "RVT^Rusthuis"}))));
+        Carehub__V1__Event *event = event_of(
+            message(MSH("A03", "1"), PID, pv1("I", "V1", FIELDS({"36", cases[i].sent}, {"37", "RVT^Rusthuis"}))));
         assert_string_equal(event->hospital_discharge->disposition->system, cases[i].system);
         assert_string_equal(event->hospital_discharge->disposition->code, cases[i].code);
         assert_string_equal(event->hospital_discharge->destination->code, "RVT");
@@ -295,10 +302,10 @@ static void identifiers_follow_authority_type_and_check_digits(void **state)
         {"PID|1||4711^^^AZT||||||||||||||||" SSIN "\r", SSIN, "4711"},
         {"PID|1||38041200178^^^NISS^NN~4711^^^AZT^PI\r", NULL, "4711"}, // wrong check digits
         {"PID|1||38041200178^^^NISS^NN\r", NULL, NULL},
-        {"PID|1||87990949113^^^NISS^NN\r", NULL, NULL},           // the check digits fit, the month does not
-        {"PID|1||4711^^^AZT^AN\r", NULL, NULL},                  // an account, not a patient
-        {"PID|1||4711^^^OTHER^PI\r", NULL, NULL},                // somebody else's number
-        {"PID|1||" SSIN "^^^OTHER^PI\r", NULL, NULL},            // by shape only: not allowed to this sender
+        {"PID|1||87990949113^^^NISS^NN\r", NULL, NULL}, // the check digits fit, the month does not
+        {"PID|1||4711^^^AZT^AN\r", NULL, NULL},         // an account, not a patient
+        {"PID|1||4711^^^OTHER^PI\r", NULL, NULL},       // somebody else's number
+        {"PID|1||" SSIN "^^^OTHER^PI\r", NULL, NULL},   // by shape only: not allowed to this sender
         {"PID|1||4711^^^AZT^PI||||||||||||||||123-45-6789\r", NULL, "4711"},
         {"PID|1||" SSIN "^^^NISS~" SSIN_2 "^^^NISS~4711^^^AZT^PI\r", NULL, "4711"}, // two: neither
         {"PID|1||\"\"\r", NULL, NULL},
@@ -358,9 +365,10 @@ static void the_attending_doctor_keeps_a_valid_number_only(void **state)
 static void fields_go_where_they_belong(void **state)
 {
     (void)state;
-    Carehub__V1__Event *event = event_of(
-        message(message(MSH("A03", "M1"), PID, pv1("I", "V1^^^AZT", FIELDS({"3", "GER^201^1^CAMPUS"}, {"10", "GER^Geriatrie"}))),
-                "DG1|1||S72.0^Breuk van de femurhals^I10\r", "DG1|2||^Delier\\F\\acuut\r"));
+    Carehub__V1__Event *event =
+        event_of(message(message(MSH("A03", "M1"), PID,
+                                 pv1("I", "V1^^^AZT", FIELDS({"3", "GER^201^1^CAMPUS"}, {"10", "GER^Geriatrie"}))),
+                         "DG1|1||S72.0^Breuk van de femurhals^I10\r", "DG1|2||^Delier\\F\\acuut\r"));
     const Carehub__V1__HospitalDischarge *b = event->hospital_discharge;
     assert_string_equal(b->encounter_id, "V1");
     assert_string_equal(event->correlation_id, "az-test:V1");
@@ -389,7 +397,8 @@ static void an_emergency_visit_ends_with_the_time_of_leaving(void **state)
     const Carehub__V1__Event *arrival =
         remember(message(MSH("A04", "1"), PID, pv1("E", "V1", FIELDS({"44", "202603010900"}))));
     assert_null(arrival->emergency_visit->left_at);
-    Carehub__V1__Event *leaving = event_of(message(MSH("A03", "2"), PID, pv1("E", "V1", FIELDS({"45", "202603011145"}))));
+    Carehub__V1__Event *leaving =
+        event_of(message(MSH("A03", "2"), PID, pv1("E", "V1", FIELDS({"45", "202603011145"}))));
     assert_int_equal(leaving->emergency_visit->left_at->unix_ms, INT64_C(1772361900000));
     assert_int_equal(leaving->emergency_visit->arrived_at->unix_ms, arrival->emergency_visit->arrived_at->unix_ms);
     assert_int_equal(leaving->occurred_at->unix_ms, INT64_C(1772361900000));
@@ -399,8 +408,8 @@ static void an_emergency_visit_ends_with_the_time_of_leaving(void **state)
 static void a_transfer_tells_from_and_to(void **state)
 {
     (void)state;
-    Carehub__V1__Event *event = event_of(
-        message(MSH("A02", "1"), PID, pv1("I", "V1", FIELDS({"3", "REVA^4"}, {"6", "GER^201"}, {"45", "202603011145"}))));
+    Carehub__V1__Event *event = event_of(message(
+        MSH("A02", "1"), PID, pv1("I", "V1", FIELDS({"3", "REVA^4"}, {"6", "GER^201"}, {"45", "202603011145"}))));
     assert_string_equal(event->care_transition->from_location->ward, "GER");
     assert_string_equal(event->care_transition->to_location->ward, "REVA");
     assert_int_equal(event->care_transition->at_origin, CAREHUB__V1__TIME_ORIGIN__MESSAGE_CREATED);
@@ -463,8 +472,9 @@ static void an_episode_is_known_by_visit_number_or_by_patient_and_admission(void
 
 static const char *discharge_1145(void)
 {
-    return message(message(MSH("A03", "3"), PID, pv1("I", "V1", FIELDS({"3", "GER^201"}, {"36", "01"}, {"45", "202603011145"}))),
-                   "DG1|1||S72.0^^I10\r", "");
+    return message(
+        message(MSH("A03", "3"), PID, pv1("I", "V1", FIELDS({"3", "GER^201"}, {"36", "01"}, {"45", "202603011145"}))),
+        "DG1|1||S72.0^^I10\r", "");
 }
 
 static void an_update_amends_the_last_event_and_leaves_what_it_leaves_empty(void **state)
@@ -472,7 +482,8 @@ static void an_update_amends_the_last_event_and_leaves_what_it_leaves_empty(void
     (void)state;
     remember(message(MSH("A01", "1"), PID, pv1("I", "V1", FIELDS({"44", "202602201030"}))));
     const Carehub__V1__Event *discharge = remember(discharge_1145());
-    assert_int_equal(discharge->hospital_discharge->admitted_at->unix_ms, past[0]->hospital_admission->admitted_at->unix_ms);
+    assert_int_equal(discharge->hospital_discharge->admitted_at->unix_ms,
+                     past[0]->hospital_admission->admitted_at->unix_ms);
 
     Carehub__V1__Event *event = event_of(message(MSH("A08", "4"), PID, pv1("", "V1", FIELDS({"45", "202603011130"}))));
     const Carehub__V1__HospitalDischarge *b = event->hospital_discharge;
@@ -492,11 +503,12 @@ static void null_deletes_and_empty_does_not(void **state)
 {
     (void)state;
     remember(discharge_1145());
-    Carehub__V1__Event *event = event_of(message(
-        MSH("A08", "4"), PID, pv1("", "V1", FIELDS({"3", "\"\""}, {"36", "\"\""}, {"45", "\"\""}))));
+    Carehub__V1__Event *event =
+        event_of(message(MSH("A08", "4"), PID, pv1("", "V1", FIELDS({"3", "\"\""}, {"36", "\"\""}, {"45", "\"\""}))));
     assert_null(event->hospital_discharge->location);
     assert_null(event->hospital_discharge->disposition);
-    assert_int_equal(event->hospital_discharge->discharged_at->unix_ms, INT64_C(1772361900000)); // that it happened stands
+    assert_int_equal(event->hospital_discharge->discharged_at->unix_ms,
+                     INT64_C(1772361900000)); // that it happened stands
     assert_int_equal(event->hospital_discharge->n_diagnoses, 1);
     drop(event);
 }
@@ -514,7 +526,8 @@ static void a_discharge_time_in_an_update_discharges_nobody(void **state)
 {
     (void)state;
     remember(message(MSH("A01", "1"), PID, pv1("E", "V1", FIELDS({"44", "202603010900"}))));
-    assert_int_equal(outcome_of(message(MSH("A08", "2"), PID, pv1("E", "V1", FIELDS({"45", "202603011145"})))), ADT_UNCHANGED);
+    assert_int_equal(outcome_of(message(MSH("A08", "2"), PID, pv1("E", "V1", FIELDS({"45", "202603011145"})))),
+                     ADT_UNCHANGED);
 }
 
 static void cancellations_retract_what_they_cancel(void **state)
@@ -530,7 +543,8 @@ static void cancellations_retract_what_they_cancel(void **state)
     remember(message(MSH("A03", "4"), PID, pv1("I", "V1", NO_FIELDS)));
     for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
         char head[256];
-        snprintf(head, sizeof head, "MSH|^~\\&|HIS|AZ-TEST|||20260301130000||ADT^%s|C%zu|P|2.5.1\r", cases[i].trigger, i);
+        snprintf(head, sizeof head, "MSH|^~\\&|HIS|AZ-TEST|||20260301130000||ADT^%s|C%zu|P|2.5.1\r", cases[i].trigger,
+                 i);
         Carehub__V1__Event *event = event_of(message(head, PID, pv1("I", "V1", NO_FIELDS)));
         assert_int_equal(event->type, past[cases[i].original]->type);
         assert_int_equal((int)event->body_case, (int)past[cases[i].original]->body_case);

@@ -29,7 +29,8 @@ static int make_dir(void **state)
 
 static int remove_dir(void **state)
 {
-    static const char *const names[] = {"journal.db", "journal.db-wal", "journal.db-shm", "journal.key", "adapter.lock"};
+    static const char *const names[] = {"journal.db", "journal.db-wal", "journal.db-shm", "journal.key",
+                                        "adapter.lock"};
     char path[128];
     (void)state;
     for (size_t i = 0; i < sizeof names / sizeof names[0]; i++) {

@@ -13,8 +13,7 @@ enum { STEP_NS = 2000000, EVENTS_PER_S_MAX = 400000 };
 /* Address space only: pages that are never touched cost nothing. */
 static void *reserve(size_t size)
 {
-    void *memory =
-        mmap(NULL, size, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
+    void *memory = mmap(NULL, size, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
     return memory == MAP_FAILED ? NULL : memory;
 }
 
@@ -68,9 +67,8 @@ static bool await_acknowledged(struct run *run)
 
 static bool measure(struct run *run)
 {
-    if (!prepare(run) || !hub_start(&run->hub, run->options) || !region_register(run) ||
-        !receivers_open(run) || !publishers_open(run) || !hub_sample(run, &run->before) ||
-        !publishers_start(run))
+    if (!prepare(run) || !hub_start(&run->hub, run->options) || !region_register(run) || !receivers_open(run) ||
+        !publishers_open(run) || !hub_sample(run, &run->before) || !publishers_start(run))
         return false;
     publishers_join(run);
     await_quiet(run);

@@ -109,8 +109,7 @@ static bool apply_scenario(struct bench_options *o, const char *name)
         o->duration_s = s->duration_s;
         return true;
     }
-    fprintf(stderr, "carehub-bench: there is no scenario '%s'; there are one-team, uniform and latency\n",
-            name);
+    fprintf(stderr, "carehub-bench: there is no scenario '%s'; there are one-team, uniform and latency\n", name);
     return false;
 }
 

@@ -109,8 +109,8 @@ static void on_confirmed(void *arg, int status, const Carehub__V1__Confirmation 
     struct publisher *p = waiting->publisher;
     uint64_t now = now_ns();
     histogram_add(&p->latency, now > waiting->due_ns ? now - waiting->due_ns : 0);
-    bool good = status == CAREHUB_OK && confirmation &&
-                confirmation->status == CAREHUB__V1__CONFIRMATION__STATUS__CONFIRMED;
+    bool good =
+        status == CAREHUB_OK && confirmation && confirmation->status == CAREHUB__V1__CONFIRMATION__STATUS__CONFIRMED;
     free(waiting);
     pthread_mutex_lock(&p->lock);
     p->in_flight--;
@@ -143,8 +143,7 @@ static uint64_t next_due(const struct run *run, uint64_t event)
     const struct bench_options *o = run->options;
     uint64_t due = o->rate > 0 ? run->started_ns + (uint64_t)((double)event * 1e9 / o->rate) : now_ns();
     uint64_t end = run->started_ns + (uint64_t)(o->duration_s * 1e9);
-    bool over =
-        event >= run->capacity || (o->events > 0 && event >= o->events) || (o->duration_s > 0 && due >= end);
+    bool over = event >= run->capacity || (o->events > 0 && event >= o->events) || (o->duration_s > 0 && due >= end);
     return over ? 0 : due;
 }
 
@@ -166,8 +165,7 @@ static void *publisher_main(void *arg)
         *waiting = (struct waiting){p, due};
         fill_in(&template, run, event);
         atomic_store(&run->sent_ns[event], due);
-        if (carehub_publish_bytes(p->client, template.bytes, template.size, on_confirmed, waiting) !=
-            CAREHUB_OK) {
+        if (carehub_publish_bytes(p->client, template.bytes, template.size, on_confirmed, waiting) != CAREHUB_OK) {
             complain("cannot publish");
             atomic_fetch_add(&p->refused, 1);
             p->sent++;

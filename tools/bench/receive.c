@@ -14,8 +14,7 @@ enum { ATTACH_STEP_MS = 10 };
 static uint64_t event_number(const struct run *run, const Carehub__V1__Event *event)
 {
     uint64_t number = 0;
-    if (!event || event->id.len != CAREHUB_ID_BYTES ||
-        memcmp(event->id.data + 9, run->nonce, sizeof run->nonce) != 0)
+    if (!event || event->id.len != CAREHUB_ID_BYTES || memcmp(event->id.data + 9, run->nonce, sizeof run->nonce) != 0)
         return UINT64_MAX;
     for (int i = 0; i < 4; i++)
         number = number << 8 | event->id.data[12 + i];
@@ -32,8 +31,7 @@ static void check_event(struct run *run, const struct receiving *r, uint64_t num
         atomic_fetch_add(&run->faults.doubled, 1);
 }
 
-static void on_delivery(void *arg, carehub_subscription *subscription,
-                        const struct carehub_delivery *delivery)
+static void on_delivery(void *arg, carehub_subscription *subscription, const struct carehub_delivery *delivery)
 {
     struct receiving *r = arg;
     struct run *run = r->receiver->run;
@@ -53,8 +51,7 @@ static void on_delivery(void *arg, carehub_subscription *subscription,
     atomic_fetch_add(&r->receiver->received, 1);
 }
 
-static void on_skip(void *arg, carehub_subscription *subscription, Carehub__V1__Lane lane, uint64_t from,
-                    uint64_t to)
+static void on_skip(void *arg, carehub_subscription *subscription, Carehub__V1__Lane lane, uint64_t from, uint64_t to)
 {
     struct receiving *r = arg;
     (void)subscription, (void)from;

@@ -204,11 +204,9 @@ static bool register_all(struct registering *r, const struct bench_options *opti
 static carehub_client *open_client(const struct run *run, const struct carehub_keypair *key)
 {
     carehub_client *client = NULL;
-    struct carehub_options options = {
-        .endpoint = run->hub.endpoint, .key = *key, .software = "carehub-bench"};
+    struct carehub_options options = {.endpoint = run->hub.endpoint, .key = *key, .software = "carehub-bench"};
     memcpy(options.hub_key, run->hub.key.public_key, CAREHUB_KEY_BYTES);
-    if (carehub_open(&client, &options) == CAREHUB_OK &&
-        carehub_wait_connected(client, BENCH_TIMEOUT_MS) == CAREHUB_OK)
+    if (carehub_open(&client, &options) == CAREHUB_OK && carehub_wait_connected(client, BENCH_TIMEOUT_MS) == CAREHUB_OK)
         return client;
     complain("cannot connect to the hub");
     carehub_close(&client);

@@ -28,8 +28,7 @@ static bool all_there(const struct run *run, uint64_t missing)
 {
     const struct faults *f = &run->faults;
     return missing + publishers_refused(run) + atomic_load(&f->doubled) + atomic_load(&f->misdelivered) +
-               atomic_load(&f->gaps) + atomic_load(&f->skips) + atomic_load(&f->unknown) +
-               run->after.undelivered ==
+               atomic_load(&f->gaps) + atomic_load(&f->skips) + atomic_load(&f->unknown) + run->after.undelivered ==
            0;
 }
 
@@ -69,8 +68,7 @@ static void print_text(const struct run *run, const struct figures *f)
 {
     const struct bench_options *o = run->options;
     printf("%s: %u patients, %u inboxes, %u to an event; %u publishers, %u receivers, %u bytes, window %u, ",
-           o->scenario, o->patients, o->inboxes, o->members, o->publishers, o->receivers, o->payload,
-           o->window);
+           o->scenario, o->patients, o->inboxes, o->members, o->publishers, o->receivers, o->payload, o->window);
     if (o->rate > 0)
         printf("%.0f events/s wanted\n", o->rate);
     else
@@ -101,13 +99,11 @@ static void print_faults(const struct run *run, const struct figures *f, uint64_
 {
     const struct faults *x = &run->faults;
     if (all_there(run, missing)) {
-        printf("all there: each of %" PRIu64
-               " deliveries came exactly once, numbers have no gap, all acknowledged\n",
+        printf("all there: each of %" PRIu64 " deliveries came exactly once, numbers have no gap, all acknowledged\n",
                f->expected);
         return;
     }
-    printf("WRONG: %" PRIu64
-           " missing, %llu doubled, %llu to the wrong inbox, %llu gaps in the numbers, %llu skips, "
+    printf("WRONG: %" PRIu64 " missing, %llu doubled, %llu to the wrong inbox, %llu gaps in the numbers, %llu skips, "
            "%llu unknown, %" PRIu64 " publications refused, %" PRIu64 " not acknowledged\n",
            missing, atomic_load(&x->doubled), atomic_load(&x->misdelivered), atomic_load(&x->gaps),
            atomic_load(&x->skips), atomic_load(&x->unknown), publishers_refused(run), run->after.undelivered);
@@ -115,9 +111,8 @@ static void print_faults(const struct run *run, const struct figures *f, uint64_
 
 static void json_latency(const char *name, const struct histogram *h)
 {
-    printf("\"%s\":{\"p50\":%.3f,\"p95\":%.3f,\"p99\":%.3f,\"max\":%.3f},", name,
-           (double)histogram_at(h, 0.50) / 1e6, (double)histogram_at(h, 0.95) / 1e6,
-           (double)histogram_at(h, 0.99) / 1e6, (double)h->max / 1e6);
+    printf("\"%s\":{\"p50\":%.3f,\"p95\":%.3f,\"p99\":%.3f,\"max\":%.3f},", name, (double)histogram_at(h, 0.50) / 1e6,
+           (double)histogram_at(h, 0.95) / 1e6, (double)histogram_at(h, 0.99) / 1e6, (double)h->max / 1e6);
 }
 
 static void print_json(const struct run *run, const struct figures *f, uint64_t missing)
@@ -127,17 +122,15 @@ static void print_json(const struct run *run, const struct figures *f, uint64_t 
     printf("{\"scenario\":\"%s\",\"patients\":%u,\"inboxes\":%u,\"members\":%u,\"publishers\":%u,"
            "\"receivers\":%u,"
            "\"payload_bytes\":%u,\"window\":%u,\"rate\":%.0f,",
-           o->scenario, o->patients, o->inboxes, o->members, o->publishers, o->receivers, o->payload,
-           o->window, o->rate);
-    printf("\"events\":%" PRIu64 ",\"events_per_s\":%.0f,\"deliveries\":%" PRIu64
-           ",\"deliveries_per_s\":%.0f,",
-           f->confirmed, per((double)f->confirmed, f->publish_s), f->received,
-           per((double)f->received, f->deliver_s));
+           o->scenario, o->patients, o->inboxes, o->members, o->publishers, o->receivers, o->payload, o->window,
+           o->rate);
+    printf("\"events\":%" PRIu64 ",\"events_per_s\":%.0f,\"deliveries\":%" PRIu64 ",\"deliveries_per_s\":%.0f,",
+           f->confirmed, per((double)f->confirmed, f->publish_s), f->received, per((double)f->received, f->deliver_s));
     json_latency("publish_to_confirm_ms", &f->confirm);
     json_latency("publish_to_deliver_ms", &f->deliver);
     printf("\"hub_cpu_percent\":%.1f,\"load_cpu_percent\":%.1f,\"hub_rss_bytes\":%" PRIu64
-           ",\"hub_peak_bytes\":%" PRIu64 ",\"commits\":%" PRIu64 ",\"fsyncs\":%" PRIu64
-           ",\"database_bytes\":%" PRIu64 ",",
+           ",\"hub_peak_bytes\":%" PRIu64 ",\"commits\":%" PRIu64 ",\"fsyncs\":%" PRIu64 ",\"database_bytes\":%" PRIu64
+           ",",
            100 * per(f->hub_cpu_s, f->wall_s), 100 * per(f->load_cpu_s, f->wall_s), run->after.hub_rss_bytes,
            run->after.hub_peak_bytes, f->commits, f->commits, run->after.database_bytes);
     printf("\"missing\":%" PRIu64 ",\"doubled\":%llu,\"misdelivered\":%llu,\"gaps\":%llu,\"refused\":%" PRIu64

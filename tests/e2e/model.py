@@ -1,0 +1,351 @@
+"""The rules of routing, written a second time and independently: from the design's rules, the .proto files and the policy
+file's own comments. It reads nothing but entries of the log, in order, and says what had to be decided."""
+import dataclasses
+import re
+
+import harness  # makes the schema
+from carehub.v1 import event_pb2 as ev
+from carehub.v1 import log_pb2 as log
+from carehub.v1 import registry_pb2 as reg
+
+LEVELS = {"none": 0, "administrative": 1, "care": 2, "clinical": 3}
+CONTINUITY = "continuity-of-care"
+
+
+# ---- The policy file ----------------------------------------------------------------------------------------------------
+
+@dataclasses.dataclass
+class Cell:
+    level: int = 0
+    by_relation: bool = False
+    restricted: bool = False
+    personal: bool = False
+
+
+class Policy:
+    def __init__(self, text):
+        self.roles, self.after_death, self.cells = set(), set(), {}
+        section = row = None
+        for line in text.splitlines():
+            line = line.split("#", 1)[0].rstrip()
+            if not line:
+                continue
+            depth = (len(line) - len(line.lstrip())) // 4
+            name, _, value = (part.strip() for part in line.partition("="))
+            if depth == 0:
+                section = name
+            elif section == "roles":
+                self.roles.add(name)
+            elif section == "after-death":
+                self.after_death.add(name)
+            elif section == "matrix" and depth == 1:
+                row = name
+            elif section == "matrix":
+                level, *marks = (part.strip() for part in value.split(","))
+                self.cells[row, name] = Cell(LEVELS[level], "by relation" in marks, "restricted" in marks,
+                                             "personal" in marks)
+
+    def cell(self, role, event_type):
+        return self.cells.get((type_name(event_type), role), Cell())
+
+
+def type_name(event_type):
+    """HOSPITAL_DISCHARGE → HospitalDischarge."""
+    return re.sub(r"(?:^|_)([A-Z])([A-Z]*)", lambda m: m[1] + m[2].lower(), ev.EventType.Name(event_type))
+
+
+# ---- The state, as facts make it ------------------------------------------------------------------------------------------
+
+@dataclasses.dataclass
+class Relation:
+    actor: int
+    role: str
+    since: int
+    from_ms: int
+    until_ms: int
+    grant: int = 0  # its kind; 0: a membership
+    max_level: int = 0
+
+
+@dataclasses.dataclass
+class Consent:
+    since: int
+    purposes: list
+    classes: int
+    from_ms: int
+    until_ms: int
+
+
+@dataclasses.dataclass
+class Person:
+    members: list = dataclasses.field(default_factory=list)
+    grants: list = dataclasses.field(default_factory=list)
+    consents: list = dataclasses.field(default_factory=list)
+    excluded: set = dataclasses.field(default_factory=set)
+    deceased: bool = False
+
+    def relations(self):
+        return self.members + self.grants
+
+
+@dataclasses.dataclass
+class Actor:
+    number: int
+    name: str
+    standing: int = reg.ACTIVE
+
+
+@dataclasses.dataclass
+class Inbox:
+    actor: int
+    types: list
+    closed: bool = False
+
+    def takes(self, event_type):
+        return "*" in self.types or type_name(event_type) in self.types
+
+
+def in_force(thing, now_ms):
+    return thing.from_ms <= now_ms and (thing.until_ms == 0 or now_ms < thing.until_ms)
+
+
+class State:
+    def __init__(self):
+        self.actors, self.names, self.inboxes, self.inbox_names, self.people = {}, {}, {}, {}, {}
+        self.policy = None
+        self.events = {}  # place -> (entry, {actor: decision as it stands now})
+
+    def apply(self, entry):
+        what = entry.WhichOneof("what")
+        if what == "fact":
+            kind = entry.fact.fact.WhichOneof("fact")
+            handler = getattr(self, f"_{kind}", None)
+            if handler:
+                handler(entry, getattr(entry.fact.fact, kind))
+        elif what == "event":
+            self.events[entry.place] = entry, {d.actor: d for d in entry.event.decisions}
+        elif what == "held":
+            self.events[entry.held.event_place][1][entry.held.decision.actor] = entry.held.decision
+
+    def _person(self, entry):
+        return self.people[entry.patient]
+
+    def _actor_set(self, entry, fact):
+        if fact.name not in self.names:
+            number = entry.fact.number
+            self.names[fact.name] = number
+            self.actors[number] = Actor(number, fact.name)
+
+    def _actor_standing(self, entry, fact):
+        self.actors[self.names[fact.name]].standing = fact.standing
+
+    def _inbox_set(self, entry, fact):
+        number = self.inbox_names.setdefault(fact.name, entry.fact.number)
+        self.inboxes[number] = Inbox(self.names[fact.actor], list(fact.types))
+
+    def _inbox_closed(self, entry, fact):
+        self.inboxes[self.inbox_names[fact.name]].closed = True
+
+    def _patient_registered(self, entry, fact):
+        self.people[entry.patient] = Person()
+
+    def _death_recorded(self, entry, fact):
+        self._person(entry).deceased = not fact.mistaken
+
+    def _relation(self, entry, fact, relations, **more):
+        actor = self.names[fact.actor]
+        relations[:] = [r for r in relations if (r.actor, r.role) != (actor, fact.role)]
+        relations.append(Relation(actor, fact.role, entry.place, fact.from_ms, fact.until_ms, **more))
+
+    def _member_added(self, entry, fact):
+        self._relation(entry, fact, self._person(entry).members)
+
+    def _grant_given(self, entry, fact):
+        self._relation(entry, fact, self._person(entry).grants, grant=fact.kind, max_level=fact.max_level)
+
+    def _ended(self, fact, relations):
+        actor = self.names[fact.actor]
+        relations[:] = [r for r in relations if r.actor != actor or fact.role not in ("", r.role)]
+
+    def _member_ended(self, entry, fact):
+        self._ended(fact, self._person(entry).members)
+
+    def _grant_ended(self, entry, fact):
+        self._ended(fact, self._person(entry).grants)
+
+    def _consent_given(self, entry, fact):
+        self._person(entry).consents.append(
+            Consent(entry.place, list(fact.purposes), fact.classes, fact.from_ms, fact.until_ms))
+
+    def _consent_withdrawn(self, entry, fact):
+        person = self._person(entry)
+        for consent in person.consents:
+            consent.purposes = [p for p in consent.purposes if fact.purposes and p not in fact.purposes]
+        person.consents = [consent for consent in person.consents if consent.purposes]
+
+    def _exclusion_set(self, entry, fact):
+        self._person(entry).excluded.add(self.names[fact.actor])
+
+    def _exclusion_lifted(self, entry, fact):
+        self._person(entry).excluded.discard(self.names[fact.actor])
+
+    def _policy_adopted(self, entry, fact):
+        self.policy = Policy(fact.text)
+
+
+# ---- The decision ---------------------------------------------------------------------------------------------------------
+
+@dataclasses.dataclass(frozen=True)
+class Decision:
+    outcome: int
+    reason: int
+    level: int = 0
+    role: str = ""
+    ground: int = 0
+    consent: int = 0
+    notice: bool = False
+    inboxes: tuple = ()
+
+    @staticmethod
+    def recorded(d):
+        return Decision(d.outcome, d.reason, d.level, d.role, d.ground, d.consent, d.notice,
+                        tuple(slot.inbox for slot in d.slots))
+
+
+def outcome_of(reason):
+    if reason == log.INBOX_FULL or 50 <= reason < 70:
+        return log.HOLD
+    return log.DELIVER if reason < 20 else log.WITHHOLD
+
+
+def ceiling(level):
+    return level or reg.LEVEL_CLINICAL
+
+
+class Question:
+    """One event, against the state at its place."""
+
+    def __init__(self, state, entry):
+        self.state, self.entry, self.event = state, entry, entry.event
+        self.now_ms = entry.at_ms
+        self.person = state.people.get(entry.patient, Person())
+        original = state.events.get(self.event.amends or self.event.retracts)
+        self.original = original[1] if original else {}
+        self.corrects = bool(self.event.amends or self.event.retracts)
+        consents = [c for c in self.person.consents if in_force(c, self.now_ms) and CONTINUITY in c.purposes]
+        self.consent = max(consents, key=lambda c: c.since, default=None)
+
+    def candidates(self):
+        numbers = {r.actor for r in self.person.relations()}
+        return numbers | {number for number, d in self.original.items() if d.outcome == log.DELIVER}
+
+    def received(self, actor):
+        decision = self.original.get(actor.number)
+        return decision if decision is not None and decision.outcome == log.DELIVER else None
+
+    def decide(self, number):
+        actor = self.state.actors.get(number)
+        if actor is None:
+            return Decision(log.WITHHOLD, log.UNKNOWN_ACTOR)
+        decision = self.ordinary(actor)
+        return self.correction(actor, decision) if self.received(actor) is not None else decision
+
+    def ordinary(self, actor):
+        reason = self.actor_alone(actor)
+        if reason:
+            return Decision(outcome_of(reason), reason)
+        looks = [self.relation(actor, r) for r in self.person.relations() if r.actor == actor.number]
+        if not looks:
+            return Decision(log.WITHHOLD, log.NO_RELATION)
+        rank = {log.DELIVER: 2, log.HOLD: 1, log.WITHHOLD: 0}
+        best = looks[0]
+        for look in looks[1:]:  # the first of equals stays
+            if (rank[look[0].outcome], look[0].level, look[1]) > (rank[best[0].outcome], best[0].level, best[1]):
+                best = look
+        return best[0]
+
+    def actor_alone(self, actor):
+        if self.event.retracts and self.received(actor) is None:
+            return log.NOTHING_TO_RETRACT
+        if actor.standing == reg.SUSPENDED:
+            return log.ACTOR_SUSPENDED
+        if actor.standing == reg.ENDED:
+            return log.ACTOR_ENDED
+        return log.EXCLUDED_BY_PERSON if actor.number in self.person.excluded else 0
+
+    def relation(self, actor, relation):
+        """The decision by one relation, and how many rules it passed."""
+        passed = 0
+        for step in self.steps(actor, relation):
+            if isinstance(step, Decision):
+                return step, passed
+            if step:
+                return Decision(outcome_of(step), step, role=relation.role, ground=relation.since), passed
+            passed += 1
+        raise AssertionError("the steps end with a decision")
+
+    def steps(self, actor, relation):
+        policy, event = self.state.policy, self.event
+        if relation.until_ms and relation.until_ms <= self.now_ms:
+            yield log.RELATION_ENDED
+        elif relation.from_ms > self.now_ms:
+            yield log.RELATION_NOT_STARTED
+        yield 0
+        yield 0 if self.addressed(actor, relation) else log.NOT_ADDRESSED
+        yield 0 if relation.role in policy.roles else log.ROLE_UNKNOWN
+        cell = policy.cell(relation.role, event.type)
+        level = min(cell.level, ceiling(relation.max_level))
+        if relation.grant == reg.INSURANCE:
+            level = min(level, reg.LEVEL_ADMINISTRATIVE)
+        yield 0 if level else log.CELL_NONE
+        restricted = event.confidentiality not in (ev.CONFIDENTIALITY_UNSPECIFIED, ev.NORMAL)
+        yield log.RESTRICTED_EVENT if restricted and not cell.restricted else 0
+        covered = min(level, ceiling(self.consent.classes)) if self.consent else 0
+        by_relation = cell.by_relation and covered < level
+        level = level if by_relation else covered
+        yield 0 if level else log.NO_CONSENT
+        after_death = type_name(event.type) in policy.after_death
+        yield log.PERSON_DECEASED if self.person.deceased and not after_death else 0
+        yield log.OWN_EVENT if actor.number == self.entry.actor else 0
+        inboxes = self.inboxes(actor)
+        if not inboxes:
+            yield log.PERSONAL_WITHOUT_INBOX if cell.personal else log.NOT_SUBSCRIBED
+        yield 0
+        if relation.grant:
+            reason = log.GRANT_BY_RELATION if by_relation else log.GRANT_WITH_CONSENT
+        else:
+            reason = log.MEMBER_BY_RELATION if by_relation else log.MEMBER_WITH_CONSENT
+        yield Decision(log.DELIVER, reason, level, relation.role, relation.since,
+                       0 if by_relation else self.consent.since, False, inboxes)
+
+    def addressed(self, actor, relation):
+        to = self.event.addressees
+        return not to or any(a.actor == actor.name if a.HasField("actor") else a.role == relation.role for a in to)
+
+    def inboxes(self, actor):
+        """Open ones that take the type; for a correction of what was received, only those that received it."""
+        received = self.received(actor)
+        had = None if received is None else {slot.inbox for slot in received.slots}
+        return tuple(number for number, inbox in sorted(self.state.inboxes.items())
+                     if inbox.actor == actor.number and not inbox.closed and inbox.takes(self.event.type)
+                     and (had is None or number in had))
+
+    def correction(self, actor, decision):
+        """For whoever received the original: the lesser view, or a notice."""
+        if decision.outcome == log.HOLD or decision.reason == log.NOT_SUBSCRIBED or actor.number == self.entry.actor:
+            return decision
+        received = self.received(actor)
+        then = 0 if received.notice else received.level
+        if decision.outcome == log.DELIVER and then:
+            return dataclasses.replace(decision, reason=log.CORRECTION_OF_RECEIVED, level=min(then, decision.level))
+        inboxes = self.inboxes(actor)
+        if not inboxes:
+            return Decision(log.WITHHOLD, log.NOT_SUBSCRIBED, role=decision.role)
+        return Decision(log.DELIVER, log.CORRECTION_NOTICE, role=decision.role, notice=True, inboxes=inboxes)
+
+    def decide_all(self):
+        return {number: self.decide(number) for number in self.candidates()}
+
+    def kept(self):
+        """Without consent nothing is kept, unless someone is to be told all the same."""
+        return bool(self.consent) or any(d.outcome != log.WITHHOLD for d in self.decide_all().values())
