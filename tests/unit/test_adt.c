@@ -138,9 +138,9 @@ static const char *message(const char *head, const char *middle, const char *tai
 {
     static char text[4][4096];
     static unsigned turn;
-    char *out = text[turn++ % 4];
-    snprintf(out, sizeof text[0], "%s%s%s", head, middle, tail);
-    return out;
+    char joined[4096];
+    snprintf(joined, sizeof joined, "%s%s%s", head, middle, tail); /* the parts may be texts of earlier turns */
+    return strcpy(text[turn++ % 4], joined);
 }
 
 #define FIELDS(...)                                                                                                    \
