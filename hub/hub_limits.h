@@ -65,6 +65,7 @@ enum {
 #define IDS_KEPT_MS (90 * DAY_MS)            /* a repeat is recognised for at least this long */
 #define ID_AHEAD_MAX_MS (10LL * 60 * 1000)   /* an id's time may be this far in the future */
 #define DELIVERY_TIME_TO_LIVE_MS (90 * DAY_MS)
+#define DELIVERY_TIME_TO_LIVE_MAX_MS (3650 * DAY_MS)
 #define HELD_DEADLINE_MS (14 * DAY_MS)
 #define CLOCK_JUMP_MAX_MS (5LL * 60 * 1000)
 #define EMERGENCY_ACCESS_MAX_MS DAY_MS

@@ -113,15 +113,15 @@ void attach(struct core *core, struct session *session, const Carehub__V1__Attac
         send_detached(core, session->id, 0, message->inbox, error);
         return;
     }
+    if (free_handle(session) == 0 && inbox->session != session->id) {
+        refuse(core, &error, ERROR_CODE(TOO_MANY), "inbox", "a session attaches at most %d inboxes", ATTACHMENTS_MAX);
+        send_detached(core, session->id, 0, message->inbox, error);
+        return;
+    }
     if (inbox->session) {
         refuse(core, &error, ERROR_CODE(STALE_EPOCH), "", "client %s has attached to inbox %s", client->card->name,
                inbox->card->name);
         attachment_end(core, inbox, inbox->session == session->id ? NULL : error);
-    }
-    if (free_handle(session) == 0) {
-        refuse(core, &error, ERROR_CODE(TOO_MANY), "inbox", "a session attaches at most %d inboxes", ATTACHMENTS_MAX);
-        send_detached(core, session->id, 0, message->inbox, error);
-        return;
     }
     begin_attachment(core, session, inbox, message);
     send_attached(core, session, inbox);
@@ -167,6 +167,30 @@ void add_credit(struct core *core, struct session *session, const Carehub__V1__C
 
 /* ---- Acknowledging -------------------------------------------------------------------------------------------------- */
 
+enum { ACKED_RANGES_MAX = 1024 }; /* of one entry */
+
+/* The entry of what the attached client has acknowledged in this batch. */
+static void ack_flush(struct core *core, struct inbox *inbox)
+{
+    Carehub__V1__AckEntry what = CAREHUB__V1__ACK_ENTRY__INIT;
+    Entry entry = CAREHUB__V1__ENTRY__INIT;
+    what.inbox = inbox->number;
+    what.n_ranges = inbox->n_acked;
+    what.ranges = arena_alloc(&core->scratch, inbox->n_acked * sizeof *what.ranges);
+    for (size_t r = 0; r < inbox->n_acked; r++)
+        what.ranges[r] = &inbox->acked[r];
+    entry.client = inbox->acked_by;
+    entry.actor = inbox->card->actor;
+    entry.what_case = CAREHUB__V1__ENTRY__WHAT_ACK;
+    entry.ack = &what;
+    uint64_t place = batch_append(core, &entry, NULL, NULL, 0);
+    for (size_t r = 0; r < inbox->n_acked; r++)
+        store_acked_put(core->store, inbox->number, (int)inbox->acked[r].lane, (int)inbox->acked[r].kind,
+                        inbox->acked[r].to, place);
+    inbox->n_acked = 0;
+}
+
+/* When the ends of a range were sent. */
 static void sent_times(struct core *core, struct inbox *inbox, Carehub__V1__AckedRange *range)
 {
     const struct lane *lane = &inbox->lanes[range->lane];
@@ -183,40 +207,69 @@ static void sent_times(struct core *core, struct inbox *inbox, Carehub__V1__Acke
     }
 }
 
-/* Numbers that are settled already have had their entry, but a READ may follow a STORED. */
-static void acknowledge_range(struct core *core, struct inbox *inbox, const Carehub__V1__AckRange *ack)
+static void note(struct core *core, struct inbox *inbox, const Carehub__V1__AckRange *ack, uint64_t from, uint64_t to)
 {
-    struct lane *lane = &inbox->lanes[ack->lane];
     Carehub__V1__AckedRange range = CAREHUB__V1__ACKED_RANGE__INIT;
     range.lane = ack->lane;
     range.kind = ack->kind;
-    range.from = ack->from ? ack->from : lane->settled + 1;
-    range.to = ack->to;
-    struct exception *retried = range.from == range.to ? inbox_exception(inbox, (int)ack->lane, range.to) : NULL;
-    bool again = retried && retried->state == CAREHUB__V1__EXCEPTION_CARD__STATE__RETRY;
-    /* Only what was sent can be acknowledged; what is settled only once more, as read. */
-    if (range.to > lane->sent || range.from > range.to || (again && !retried->in_flight))
-        return;
-    if (range.to <= lane->settled && !again && ack->kind != CAREHUB__V1__ACK_KIND__READ)
-        return;
-    if (range.from <= lane->settled && !again && ack->kind != CAREHUB__V1__ACK_KIND__READ)
-        range.from = lane->settled + 1;
+    range.from = from;
+    range.to = to;
     sent_times(core, inbox, &range);
-    if (again) {
-        core->counters.acks++;
-        if (range.to <= lane->settled)
-            inbox_exception_remove(inbox, core->store, retried);
-        else
-            inbox_settle(inbox, core->store, (int)ack->lane, range.from, range.to);
-    } else if (range.to > lane->settled) {
-        uint64_t from = range.from > lane->settled ? range.from : lane->settled + 1;
-        if (!inbox_settle(inbox, core->store, (int)ack->lane, from, range.to))
-            return; /* too many out of order: they come again */
-        core->counters.acks += range.to - from + 1;
-    }
+    if (inbox->n_acked >= ACKED_RANGES_MAX)
+        ack_flush(core, inbox);
     inbox_note_ack(inbox, &range);
     mark_touched(core, inbox);
     mark_ready(core, inbox); /* the window has moved */
+}
+
+/* One that had been refused, and was sent again. */
+static void acknowledge_retried(struct core *core, struct inbox *inbox, const Carehub__V1__AckRange *ack,
+                                struct exception *retried)
+{
+    struct exception acked = {.lane = retried->lane,
+                              .number = retried->number,
+                              .state = CAREHUB__V1__EXCEPTION_CARD__STATE__ACKED};
+    if (!retried->in_flight)
+        return;
+    note(core, inbox, ack, acked.number, acked.number);
+    core->counters.acks++;
+    if (acked.number <= inbox->lanes[ack->lane].settled)
+        inbox_exception_remove(inbox, core->store, retried);
+    else
+        inbox_except(inbox, core->store, &acked);
+}
+
+/* Only what was sent can be acknowledged. In a range of several, what left the order of the lane is left out: it was
+ * refused and may not have come again yet, or it is over. What is settled can be acknowledged once more, as read. */
+static void acknowledge_range(struct core *core, struct inbox *inbox, const Carehub__V1__AckRange *ack)
+{
+    const struct lane *lane = &inbox->lanes[ack->lane];
+    uint64_t from = ack->from ? ack->from : lane->settled + 1;
+    struct exception *alone = from == ack->to ? inbox_exception(inbox, (int)ack->lane, from) : NULL;
+    if (alone && alone->state == CAREHUB__V1__EXCEPTION_CARD__STATE__RETRY) {
+        acknowledge_retried(core, inbox, ack, alone);
+        return;
+    }
+    if (ack->to > lane->sent || from > ack->to)
+        return;
+    if (from <= lane->settled && ack->kind == CAREHUB__V1__ACK_KIND__READ)
+        note(core, inbox, ack, from, ack->to < lane->settled ? ack->to : lane->settled);
+    while (from <= ack->to) {
+        if (from <= lane->settled) {
+            from = lane->settled + 1;
+            continue;
+        }
+        uint64_t to = inbox_run(inbox, (int)ack->lane, from, ack->to);
+        if (to >= from) {
+            bool ahead = from > lane->settled + 1;
+            if (ahead && !inbox_may_except(inbox, to - from + 1))
+                return; /* too many out of order: they come again */
+            note(core, inbox, ack, from, to);
+            core->counters.acks += to - from + 1;
+            inbox_settle(inbox, core->store, (int)ack->lane, from, to);
+        }
+        from = to + 2; /* behind the one that has an exception */
+    }
 }
 
 void acknowledge(struct core *core, struct session *session, const Carehub__V1__Ack *message)
@@ -225,6 +278,8 @@ void acknowledge(struct core *core, struct session *session, const Carehub__V1__
     if (!inbox)
         return;
     batch_open(core);
+    if (inbox->n_acked > 0 && inbox->acked_by != session->client)
+        ack_flush(core, inbox); /* what another client acknowledged before it was displaced is its own */
     inbox->acked_by = session->client;
     inbox->unheard_bytes = 0;
     mark_ready(core, inbox);
@@ -235,25 +290,8 @@ void acknowledge(struct core *core, struct session *session, const Carehub__V1__
 void acks_flush(struct core *core)
 {
     for (size_t i = 0; i < core->n_touched; i++) {
-        struct inbox *inbox = core->touched[i];
-        if (inbox->n_acked == 0)
-            continue;
-        Carehub__V1__AckEntry what = CAREHUB__V1__ACK_ENTRY__INIT;
-        Entry entry = CAREHUB__V1__ENTRY__INIT;
-        what.inbox = inbox->number;
-        what.n_ranges = inbox->n_acked;
-        what.ranges = arena_alloc(&core->scratch, inbox->n_acked * sizeof *what.ranges);
-        for (size_t r = 0; r < inbox->n_acked; r++)
-            what.ranges[r] = &inbox->acked[r];
-        entry.client = inbox->acked_by;
-        entry.actor = inbox->card->actor;
-        entry.what_case = CAREHUB__V1__ENTRY__WHAT_ACK;
-        entry.ack = &what;
-        uint64_t place = batch_append(core, &entry, NULL, NULL, 0);
-        for (size_t r = 0; r < inbox->n_acked; r++)
-            store_acked_put(core->store, inbox->number, (int)inbox->acked[r].lane, (int)inbox->acked[r].kind,
-                            inbox->acked[r].to, place);
-        inbox->n_acked = 0;
+        if (core->touched[i]->n_acked > 0)
+            ack_flush(core, core->touched[i]);
         arena_reset(&core->scratch);
     }
 }
@@ -324,9 +362,10 @@ void refuse_delivery(struct core *core, struct session *session, const Carehub__
     refused.reason = message->final ? REASON(END_DEAD_REFUSED) : dead ? REASON(END_DEAD_RETRIES) : 0;
     refused.retry_at_ms = dead ? 0 : core->now_ms + backoff_ms(refused.attempts);
     copy_code(refused.code, message->code);
-    batch_open(core);
-    if (!inbox_except(inbox, core->store, &refused))
+    if (!again && !inbox_may_except(inbox, 1))
         return; /* too many refused: it stays in flight, and comes again after a reconnect */
+    batch_open(core);
+    inbox_except(inbox, core->store, &refused);
     if (!dead && refused.retry_at_ms < core->next_retry_ms)
         core->next_retry_ms = refused.retry_at_ms;
     log_nack(core, session, inbox, &refused);

@@ -502,9 +502,7 @@ static bool session_in_standing(struct core *core, struct session *session)
     session_detach_all(core, session, NULL);
     send_error(core, session->id, error);
     session->client = 0;
-    if (session->tailing)
-        core->n_tails--;
-    session->tailing = false;
+    tail_end(core, session);
     core->output.session(core->output.ctx, session->id, 0);
     return false;
 }
@@ -558,8 +556,7 @@ void core_session_gone(struct core *core, session_id id, struct core_time now)
     if (!session)
         return;
     session_detach_all(core, session, NULL);
-    if (session->tailing)
-        core->n_tails--;
+    tail_end(core, session);
     for (size_t i = 0; i < core->n_confirming; i++)
         if (core->confirming[i] == session)
             core->confirming[i] = core->confirming[--core->n_confirming];
@@ -618,15 +615,30 @@ static void send_standings(struct core *core)
     core->registry.standings_changed = false;
 }
 
-/* What cannot be in standing any more must not receive either. */
+static void attachment_drop(struct core *core, struct inbox *inbox, bool standing)
+{
+    Error *error = NULL;
+    if (standing)
+        refuse(core, &error, ERROR_CODE(NOT_ALLOWED), "inbox", "the client no longer speaks for the actor of inbox %s",
+               inbox->card->name);
+    attachment_end(core, inbox, error);
+}
+
+/* What cannot be in standing any more must not receive either, nor listen; nor may a client go on with what it has no
+ * right to any more. */
 static void drop_revoked(struct core *core)
 {
     uint64_t id;
     void *value;
     for (size_t at = 0; u64map_next(&core->sessions, &at, &id, &value);) {
         struct session *session = value;
-        if (session->client && !client_in_standing(registry_client(&core->registry, session->client), session->key))
-            session_detach_all(core, session, NULL);
+        const struct client *client = registry_client(&core->registry, session->client);
+        bool standing = client && client_in_standing(client, session->key);
+        for (int i = 0; client && i < ATTACHMENTS_MAX; i++)
+            if (session->attachments[i] && !(standing && client_speaks_for(client, session->attachments[i]->card->actor)))
+                attachment_drop(core, session->attachments[i], standing);
+        if (session->tailing && !(standing && may_ask(client, CAREHUB__V1__QUERY__QUERY_TAIL)))
+            tail_end(core, session);
     }
 }
 

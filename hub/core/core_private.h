@@ -250,6 +250,8 @@ bool still_entitled(struct core *core, const struct inbox *inbox, const struct i
 struct event_memory *event_get(struct core *core, uint64_t place);
 void event_remember(struct core *core, const Entry *entry, const uint8_t *bytes, size_t size);
 void events_forget(struct core *core);
+/* Forgets those behind a place: they were rolled back, and the places will be others'. */
+void events_forget_after(struct core *core, uint64_t place);
 void events_trim(struct core *core);
 /* A correction's notice: the event with its id, type, author's actor and what it corrects, and nothing else. */
 size_t event_notice(const Carehub__V1__Event *event, uint8_t *out, size_t size);
@@ -274,6 +276,8 @@ uint32_t in_flight_of(struct core *core, uint64_t patient);
 void query(struct core *core, struct session *session, const Carehub__V1__Query *query);
 void answer_send(struct core *core, struct session *session, uint64_t ref, Carehub__V1__Answer *answer);
 void tail_flush(struct core *core);
+void tail_end(struct core *core, struct session *session);
+bool may_ask(const struct client *client, Carehub__V1__Query__QueryCase what);
 void trace_query(struct core *core, const Carehub__V1__TraceQuery *query, Carehub__V1__Answer *answer);
 void explain_query(struct core *core, const Carehub__V1__ExplainQuery *query, Carehub__V1__Answer *answer);
 /* The lines of what became of one decision. */

@@ -4,7 +4,7 @@
 
 #include <stdlib.h>
 
-enum { FORGET_EVERY_MS = 60000, FORGET_AT_ONCE = 5000 };
+enum { FORGET_EVERY_MS = 60000, FORGET_AT_ONCE = 5000, DUE_AT_ONCE = 256 };
 
 /* ---- Ends ----------------------------------------------------------------------------------------------------------- */
 
@@ -83,6 +83,23 @@ void endings_take(struct core *core)
     arena_reset(&core->scratch);
 }
 
+/* Logs the end of everything that waits in a lane. What has an exception is over, unless it waits to be sent again. */
+static void end_lane(struct core *core, const struct inbox *inbox, int which, struct ending *ending)
+{
+    uint64_t from = inbox->lanes[which].settled + 1, last = inbox->lanes[which].next - 1;
+    while (from <= last) {
+        uint64_t to = inbox_run(inbox, which, from, last);
+        if (to >= from)
+            log_end(core, inbox, which, from, to, ending);
+        from = to + 2; /* behind the one that has an exception */
+    }
+    for (size_t i = 0; i < inbox->n_exceptions; i++) {
+        const struct exception *exception = &inbox->exceptions[i];
+        if (exception->lane == which && exception->state == CAREHUB__V1__EXCEPTION_CARD__STATE__RETRY)
+            log_end(core, inbox, which, exception->number, exception->number, ending);
+    }
+}
+
 void inbox_close(struct core *core, struct inbox *inbox)
 {
     if (inbox->session) {
@@ -93,10 +110,9 @@ void inbox_close(struct core *core, struct inbox *inbox)
     struct ending closed = {.end = REASON(END_INBOX_CLOSED)};
     for (int lane = 0; lane < LANES; lane++) {
         uint64_t from = inbox->lanes[lane].settled + 1, to = inbox->lanes[lane].next - 1;
-        if (from > to)
-            continue;
-        log_end(core, inbox, lane, from, to, &closed);
-        inbox_settle(inbox, core->store, lane, from, to);
+        end_lane(core, inbox, lane, &closed);
+        if (from <= to)
+            inbox_settle(inbox, core->store, lane, from, to);
     }
     while (inbox->n_exceptions > 0)
         inbox_exception_remove(inbox, core->store, &inbox->exceptions[inbox->n_exceptions - 1]);
@@ -118,21 +134,30 @@ uint32_t in_flight_of(struct core *core, uint64_t patient)
                 n += event && event->patient == patient;
             }
         }
+        for (size_t e = 0; e < inbox->n_exceptions && inbox->n_retry > 0; e++) {
+            const struct event_memory *event =
+                inbox->exceptions[e].in_flight ? event_get(core, inbox->exceptions[e].item.place) : NULL;
+            n += event && event->patient == patient;
+        }
+        events_trim(core);
     }
     return n;
 }
 
 /* ---- Expiry ----------------------------------------------------------------------------------------------------------- */
 
-/* When a delivery expires; 0: its entry cannot be read. */
-static int64_t expires_ms(struct core *core, const struct inbox *inbox, const struct item *item)
+static int64_t time_to_live_ms(const struct inbox *inbox)
 {
-    int64_t ttl = inbox->card->time_to_live_ms ? (int64_t)inbox->card->time_to_live_ms : DELIVERY_TIME_TO_LIVE_MS;
+    return inbox->card->time_to_live_ms ? (int64_t)inbox->card->time_to_live_ms : DELIVERY_TIME_TO_LIVE_MS;
+}
+
+/* When the hub received the event of a delivery; 0: its entry cannot be read. */
+static int64_t received_ms(struct core *core, const struct item *item)
+{
     struct log_record record;
-    if (core->log->functions->read(core->log, item->place, &core->scratch, &record) != STORE_OK)
-        return 0;
+    bool read = core->log->functions->read(core->log, item->place, &core->scratch, &record) == STORE_OK;
     arena_reset(&core->scratch);
-    return record.at_ms + ttl;
+    return read ? record.at_ms : 0;
 }
 
 /* Places in a lane only grow, and so do their times: what has expired is at its head. */
@@ -146,7 +171,7 @@ static void expire_lane(struct core *core, struct inbox *inbox, int which)
     while (last + 1 < end && !inbox_exception(inbox, which, last + 1)) {
         const struct item *item = inbox_item(inbox, core->store, which, last + 1, &full);
         lane->head = last + 1;
-        lane->head_expires_ms = item ? expires_ms(core, inbox, item) : INT64_MAX;
+        lane->head_expires_ms = item ? received_ms(core, item) + time_to_live_ms(inbox) : INT64_MAX;
         if (lane->head_expires_ms > core->now_ms)
             break;
         last++;
@@ -163,12 +188,39 @@ static void expire_lane(struct core *core, struct inbox *inbox, int which)
     mark_ready(core, inbox);
 }
 
+/* What was refused and waits to be sent again expires too, however long its receiver stays away. */
+static void expire_retries(struct core *core, struct inbox *inbox)
+{
+    for (size_t i = 0; i < inbox->n_exceptions && inbox->n_retry > 0; i++) {
+        struct exception *exception = &inbox->exceptions[i];
+        if (exception->state != CAREHUB__V1__EXCEPTION_CARD__STATE__RETRY)
+            continue;
+        if (!exception->received_ms)
+            exception->received_ms = received_ms(core, &exception->item);
+        struct ending ending = {.inbox = inbox,
+                                .lane = exception->lane,
+                                .number = exception->number,
+                                .place = exception->item.place,
+                                .end = REASON(END_EXPIRED),
+                                .was_sent = true};
+        if (exception->received_ms + time_to_live_ms(inbox) <= core->now_ms)
+            end_later(core, &ending);
+    }
+    if (core->n_endings > 0) {
+        batch_open(core);
+        endings_take(core);
+    }
+}
+
 /* What is held and comes to its end by itself: past its deadline, or held for a full inbox that has room again. */
 struct due {
     struct core *core;
-    uint64_t place;
-    uint32_t actor;
-    bool release;
+    size_t n;
+    struct {
+        uint64_t place;
+        uint32_t actor;
+        bool release;
+    } found[DUE_AT_ONCE];
 };
 
 static bool has_room(struct core *core, uint32_t number)
@@ -184,24 +236,31 @@ static bool find_due(void *ctx, uint32_t actor, const struct card *row)
 {
     struct due *due = ctx;
     Carehub__V1__HeldCard *card = carehub__v1__held_card__unpack(NULL, row->size, row->body);
-    due->release = card && card->reason == REASON(INBOX_FULL) && has_room(due->core, actor);
-    bool is_due = due->release || (card && card->deadline_ms <= due->core->now_ms);
-    carehub__v1__held_card__free_unpacked(card, NULL);
-    if (is_due) {
-        due->place = row->number;
-        due->actor = actor;
+    bool release = card && card->reason == REASON(INBOX_FULL) && has_room(due->core, actor);
+    if (release || (card && card->deadline_ms <= due->core->now_ms)) {
+        due->found[due->n].place = row->number;
+        due->found[due->n].actor = actor;
+        due->found[due->n++].release = release;
     }
-    return !is_due;
+    carehub__v1__held_card__free_unpacked(card, NULL);
+    return due->n < DUE_AT_ONCE;
 }
 
+/* In rounds: each that is released may fill the inbox again. */
 static void settle_due(struct core *core)
 {
-    while (core->n_held > 0) {
+    bool any = true;
+    while (core->n_held > 0 && any) {
         struct due due = {.core = core};
-        if (store_held_each(core->store, &core->scratch, find_due, &due) != STORE_OK || !due.place ||
-            !held_settle(core, due.place, due.actor, due.release, REASON(END_DEAD_HELD)))
-            break;
-        arena_reset(&core->scratch);
+        any = false;
+        if (store_held_each(core->store, &core->scratch, find_due, &due) != STORE_OK)
+            return;
+        for (size_t i = 0; i < due.n; i++) {
+            if (!due.found[i].release || has_room(core, due.found[i].actor))
+                any |= held_settle(core, due.found[i].place, due.found[i].actor, due.found[i].release,
+                                   REASON(END_DEAD_HELD));
+            arena_reset(&core->scratch);
+        }
     }
 }
 
@@ -252,9 +311,11 @@ void sweep(struct core *core)
     look_at_disk(core);
     if (core->clock_suspect)
         return;
-    for (size_t i = 0; i < core->registry.n_inboxes; i++)
+    for (size_t i = 0; i < core->registry.n_inboxes; i++) {
         for (int lane = 0; lane < LANES; lane++)
             expire_lane(core, core->registry.inboxes[i], lane);
+        expire_retries(core, core->registry.inboxes[i]);
+    }
     settle_due(core);
     if (core->now_ms >= core->next_forget_ms) {
         core->next_forget_ms = core->now_ms + FORGET_EVERY_MS;
@@ -265,7 +326,7 @@ void sweep(struct core *core)
 
 /* ---- Held --------------------------------------------------------------------------------------------------------------- */
 
-void held_add(struct core *core, uint64_t place, const Decision *decision)
+static void held_put(struct core *core, uint64_t place, const Decision *decision)
 {
     Carehub__V1__HeldCard card = CAREHUB__V1__HELD_CARD__INIT;
     card.reason = decision->reason;
@@ -275,6 +336,11 @@ void held_add(struct core *core, uint64_t place, const Decision *decision)
     uint8_t *body = arena_alloc(&core->scratch, size);
     carehub__v1__held_card__pack(&card, body);
     store_held_put(core->store, place, decision->actor, body, size);
+}
+
+void held_add(struct core *core, uint64_t place, const Decision *decision)
+{
+    held_put(core, place, decision);
     core->n_held++;
 }
 
@@ -291,13 +357,17 @@ static bool corrected(struct core *core, uint64_t place)
 
 /* What is decided of something held: as it stands now, or that it is over. NULL: there is no such thing. */
 static Entry *held_decide(struct core *core, uint64_t place, uint32_t actor, bool release, Carehub__V1__Reason end,
-                          struct route_decision *decided)
+                          struct route_decision *decided, int64_t *deadline_ms)
 {
     struct card row;
     Entry *event = entry_read(core, place, &core->scratch);
     struct person *person = event ? person_get(core, event->patient) : NULL;
     if (!person || store_held_get(core->store, place, actor, &core->scratch, &row) != STORE_OK)
         return NULL;
+    const Carehub__V1__HeldCard *card = carehub__v1__held_card__unpack(&core->scratch.protobuf, row.size, row.body);
+    if (!card)
+        return NULL;
+    *deadline_ms = card->deadline_ms;
     *decided = (struct route_decision){.actor = actor, .outcome = OUTCOME(WITHHOLD), .reason = end};
     if (release && corrected(core, place)) {
         decided->reason = REASON(END_SUPERSEDED); /* what took its place went to the actor on its own account */
@@ -314,7 +384,8 @@ static Entry *held_decide(struct core *core, uint64_t place, uint32_t actor, boo
 bool held_may_settle(struct core *core, uint64_t place, uint32_t actor, bool release, Error **error)
 {
     struct route_decision decided;
-    if (!held_decide(core, place, actor, release, REASON(END_REFUSED_BY_OPERATOR), &decided))
+    int64_t deadline_ms;
+    if (!held_decide(core, place, actor, release, REASON(END_REFUSED_BY_OPERATOR), &decided, &deadline_ms))
         return refuse(core, error, ERROR_CODE(UNKNOWN_NAME), "place", "nothing of this event is held for this actor");
     if (decided.outcome == OUTCOME(HOLD))
         return refuse(core, error, ERROR_CODE(INVALID), "actor", "it still cannot be decided: %s",
@@ -325,20 +396,30 @@ bool held_may_settle(struct core *core, uint64_t place, uint32_t actor, bool rel
 bool held_settle(struct core *core, uint64_t place, uint32_t actor, bool release, Carehub__V1__Reason end)
 {
     struct route_decision decided;
+    int64_t deadline_ms;
     batch_open(core);
-    Entry *event = held_decide(core, place, actor, release, end, &decided);
+    Entry *event = held_decide(core, place, actor, release, end, &decided, &deadline_ms);
     if (!event)
         return false;
+    bool still = decided.outcome == OUTCOME(HOLD) && deadline_ms > core->now_ms;
+    if (decided.outcome == OUTCOME(HOLD) && !still)
+        decided = (struct route_decision){.actor = actor, .outcome = OUTCOME(WITHHOLD), .reason = end};
     Carehub__V1__HeldEntry what = CAREHUB__V1__HELD_ENTRY__INIT;
     Entry entry = CAREHUB__V1__ENTRY__INIT;
     what.event_place = place;
     what.decision = decision_entry(core, &decided, place, lane_of(event->event->urgency));
+    if (still)
+        what.decision->deadline_ms = deadline_ms;
     entry.actor = actor;
     entry.patient = event->patient;
     entry.what_case = CAREHUB__V1__ENTRY__WHAT_HELD;
     entry.held = &what;
     uint64_t at = batch_append(core, &entry, NULL, NULL, 0);
     store_step_put(core->store, 0, STEP_LANE_HELD, place, at);
+    if (still) { /* for another reason now */
+        held_put(core, place, what.decision);
+        return true;
+    }
     store_held_remove(core->store, place, actor);
     core->n_held--;
     return true;
@@ -375,7 +456,12 @@ static void retry_one(struct core *core, struct inbox *inbox, struct exception *
     entry.retry = &what;
     uint64_t place = batch_append(core, &entry, NULL, NULL, 0);
     store_step_put(core->store, inbox->number, dead->lane, dead->number, place);
-    inbox_exception_remove(inbox, core->store, dead);
+    struct exception over = {
+        .lane = dead->lane, .number = dead->number, .state = CAREHUB__V1__EXCEPTION_CARD__STATE__ACKED};
+    if (dead->number <= inbox->lanes[dead->lane].settled)
+        inbox_exception_remove(inbox, core->store, dead);
+    else /* or it would be in the lane's order again */
+        inbox_except(inbox, core->store, &over);
 }
 
 void dead_retry(struct core *core, const Carehub__V1__DeadRetried *fact)

@@ -153,6 +153,8 @@ static bool take(struct core *core, const struct client *client, const Fact *fac
     context.message = message_of(fact, &name);
     if (!check_rights(&context, kind, name))
         return false;
+    if (kind->alone && core->remember_added)
+        return REFUSE(&context, INVALID, "fact", "%s cannot be one of several items of a publication", name);
 
     size_t size = carehub__v1__fact__get_packed_size(fact);
     uint8_t *packed = arena_alloc(&core->scratch, size), digest[DIGEST_BYTES];
@@ -161,6 +163,8 @@ static bool take(struct core *core, const struct client *client, const Fact *fac
     bool found;
     if (!take_repeat(core, &fact->id, digest, &found, taken, error) || found)
         return found && taken->status == CAREHUB__V1__CONFIRMATION__STATUS__REPEATED;
+    if (client && (int64_t)eventid_time_ms(fact->id.data) < core->ids_known_from_ms)
+        return REFUSE(&context, TOO_OLD, "id", "the hub no longer knows ids this old, and could not tell a repeat");
     if (!resolve(&context) || !kind->check(&context))
         return false;
     log_fact(&context, kind, packed, size, digest);

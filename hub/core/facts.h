@@ -25,6 +25,7 @@ struct fact_kind {
     bool (*check)(struct fact_context *context);
     void (*apply)(struct fact_context *context);
     bool stops_deliveries; /* the answer says how many of the person's are in flight */
+    bool alone;            /* changes queues at once, which cannot be taken back: not one of several items */
 };
 
 extern const struct fact_kind registry_facts[], person_facts[], operator_facts[];

@@ -36,7 +36,7 @@ static void apply_held_settled(struct fact_context *context)
 #define OPERATOR CAREHUB__V1__OPERATOR_ROLE__OPERATOR
 
 const struct fact_kind operator_facts[] = {
-    {KIND(DEAD_RETRIED), OPERATOR, check_dead_retried, apply_dead_retried, false},
-    {KIND(HELD_SETTLED), OPERATOR, check_held_settled, apply_held_settled, false},
+    {KIND(DEAD_RETRIED), OPERATOR, check_dead_retried, apply_dead_retried, false, true},
+    {KIND(HELD_SETTLED), OPERATOR, check_held_settled, apply_held_settled, false, false},
 };
 const size_t n_operator_facts = sizeof operator_facts / sizeof *operator_facts;

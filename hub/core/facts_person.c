@@ -27,7 +27,7 @@ static void add_stop(struct fact_context *context, Card *card, uint32_t actor, C
     Carehub__V1__PatientCard__Stop **stops = arena_alloc(arena, (card->n_stops + 1) * sizeof *stops);
     size_t n = 0;
     for (size_t i = card->n_stops < STOPS_MAX ? 0 : 1; i < card->n_stops; i++)
-        if (card->stops[i]->actor != actor)
+        if (card->stops[i]->actor != actor || card->stops[i]->reason != reason)
             stops[n++] = card->stops[i];
     Carehub__V1__PatientCard__Stop *stop = stops[n++] = arena_alloc(arena, sizeof *stop);
     carehub__v1__patient_card__stop__init(stop);
@@ -141,6 +141,8 @@ static bool same_role(const Member *member, uint32_t actor, const char *role)
 
 static bool check_period(struct fact_context *context, int64_t from_ms, int64_t until_ms)
 {
+    if (from_ms < 0 || until_ms < 0)
+        return REFUSE(context, INVALID, from_ms < 0 ? "fromMs" : "untilMs", "a time before 1970");
     if (until_ms && until_ms <= (from_ms ? from_ms : context->core->now_ms))
         return REFUSE(context, INVALID, "untilMs", "it ends before it begins, or has ended already");
     return true;
@@ -182,14 +184,6 @@ static bool lapsed(const struct fact_context *context, size_t n, Member *const *
 static void stop_if_lapsed(struct fact_context *context, Card *card)
 {
     if (lapsed(context, card->n_members, card->members) || lapsed(context, card->n_grants, card->grants))
-        add_stop(context, card, context->actor->number, REASON(RELATION_ENDED));
-}
-
-/* The same for one that was ended, unless the actor has another. */
-static void stop_if_gone(struct fact_context *context, Card *card)
-{
-    if (!listed(card->n_members, card->members, context->actor->number, "") &&
-        !listed(card->n_grants, card->grants, context->actor->number, ""))
         add_stop(context, card, context->actor->number, REASON(RELATION_ENDED));
 }
 
@@ -244,7 +238,7 @@ static void apply_member_ended(struct fact_context *context)
     Card card = *context->person->card;
     card.members = relist(context, &card.n_members, card.members, context->actor->number,
                           MESSAGE(context, MemberEnded)->role, NULL);
-    stop_if_gone(context, &card);
+    add_stop(context, &card, context->actor->number, REASON(RELATION_ENDED));
     put_card(context, &card);
 }
 
@@ -313,7 +307,7 @@ static void apply_grant_ended(struct fact_context *context)
     Card card = *context->person->card;
     card.grants = relist(context, &card.n_grants, card.grants, context->actor->number,
                          MESSAGE(context, GrantEnded)->role, NULL);
-    stop_if_gone(context, &card);
+    add_stop(context, &card, context->actor->number, REASON(RELATION_ENDED));
     put_card(context, &card);
 }
 
@@ -449,17 +443,17 @@ static void apply_exclusion_lifted(struct fact_context *context)
 #define REGISTRAR CAREHUB__V1__OPERATOR_ROLE__REGISTRAR
 
 const struct fact_kind person_facts[] = {
-    {KIND(PATIENT_REGISTERED), REGISTRAR, check_patient_registered, apply_patient_registered, false},
-    {KIND(IDENTIFIER_ADDED), REGISTRAR, check_identifier_added, apply_identifier_added, false},
-    {KIND(IDENTIFIER_REMOVED), REGISTRAR, check_identifier_removed, apply_identifier_removed, false},
-    {KIND(DEATH_RECORDED), REGISTRAR, check_nothing, apply_death_recorded, false},
-    {KIND(MEMBER_ADDED), REGISTRAR, check_member_added, apply_member_added, false},
-    {KIND(MEMBER_ENDED), REGISTRAR, check_member_ended, apply_member_ended, true},
-    {KIND(CONSENT_GIVEN), REGISTRAR, check_consent_given, apply_consent_given, false},
-    {KIND(CONSENT_WITHDRAWN), REGISTRAR, check_consent_withdrawn, apply_consent_withdrawn, true},
-    {KIND(EXCLUSION_SET), REGISTRAR, check_exclusion_set, apply_exclusion_set, true},
-    {KIND(EXCLUSION_LIFTED), REGISTRAR, check_exclusion_lifted, apply_exclusion_lifted, false},
-    {KIND(GRANT_GIVEN), REGISTRAR, check_grant_given, apply_grant_given, false},
-    {KIND(GRANT_ENDED), REGISTRAR, check_grant_ended, apply_grant_ended, true},
+    {KIND(PATIENT_REGISTERED), REGISTRAR, check_patient_registered, apply_patient_registered, false, false},
+    {KIND(IDENTIFIER_ADDED), REGISTRAR, check_identifier_added, apply_identifier_added, false, false},
+    {KIND(IDENTIFIER_REMOVED), REGISTRAR, check_identifier_removed, apply_identifier_removed, false, false},
+    {KIND(DEATH_RECORDED), REGISTRAR, check_nothing, apply_death_recorded, false, false},
+    {KIND(MEMBER_ADDED), REGISTRAR, check_member_added, apply_member_added, false, false},
+    {KIND(MEMBER_ENDED), REGISTRAR, check_member_ended, apply_member_ended, true, false},
+    {KIND(CONSENT_GIVEN), REGISTRAR, check_consent_given, apply_consent_given, false, false},
+    {KIND(CONSENT_WITHDRAWN), REGISTRAR, check_consent_withdrawn, apply_consent_withdrawn, true, false},
+    {KIND(EXCLUSION_SET), REGISTRAR, check_exclusion_set, apply_exclusion_set, true, false},
+    {KIND(EXCLUSION_LIFTED), REGISTRAR, check_exclusion_lifted, apply_exclusion_lifted, false, false},
+    {KIND(GRANT_GIVEN), REGISTRAR, check_grant_given, apply_grant_given, false, false},
+    {KIND(GRANT_ENDED), REGISTRAR, check_grant_ended, apply_grant_ended, true, false},
 };
 const size_t n_person_facts = sizeof person_facts / sizeof *person_facts;

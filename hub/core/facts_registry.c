@@ -221,7 +221,10 @@ static bool check_enrolment_offered(struct fact_context *context)
         return REFUSE(context, INVALID, "tokenHash", "the SHA-256 of the token, 32 bytes");
     if (offer->expires_ms <= context->core->now_ms)
         return REFUSE(context, INVALID, "expiresMs", "the offer has expired already");
-    if (context->subject->card->n_offers >= CLIENT_OFFERS_MAX)
+    size_t outstanding = 0;
+    for (size_t i = 0; i < context->subject->card->n_offers; i++)
+        outstanding += context->subject->card->offers[i]->expires_ms > context->core->now_ms;
+    if (outstanding >= CLIENT_OFFERS_MAX)
         return REFUSE(context, TOO_MANY, "client", "client %s has %d tokens outstanding; wait until they are used or expire",
                       context->subject->card->name, CLIENT_OFFERS_MAX);
     return true;
@@ -258,6 +261,8 @@ static bool check_inbox_set(struct fact_context *context)
     const struct inbox *old = registry_inbox_named(registry, set->name);
     if (old && (old->card->closed || old->card->actor != context->actor->number))
         return REFUSE(context, INVALID, "name", "inbox %s is closed, or another actor's; names are not used again", set->name);
+    if (set->time_to_live_ms > DELIVERY_TIME_TO_LIVE_MAX_MS)
+        return REFUSE(context, INVALID, "timeToLiveMs", "at most %lld ms, ten years", DELIVERY_TIME_TO_LIVE_MAX_MS);
     if (!old && registry->n_inboxes >= INBOXES_MAX)
         return REFUSE(context, TOO_MANY, "name", "the hub has its most inboxes, %d", INBOXES_MAX);
     size_t open = context->actor->n_inboxes;
@@ -329,15 +334,15 @@ static void apply_policy_adopted(struct fact_context *context)
 #define REGISTRAR CAREHUB__V1__OPERATOR_ROLE__REGISTRAR
 
 const struct fact_kind registry_facts[] = {
-    {KIND(ACTOR_SET), REGISTRAR, check_actor_set, apply_actor_set, false},
-    {KIND(ACTOR_STANDING), REGISTRAR, check_actor_standing, apply_actor_standing, false},
-    {KIND(CLIENT_SET), REGISTRAR, check_client_set, apply_client_set, false},
-    {KIND(CLIENT_STANDING), REGISTRAR, check_client_standing, apply_client_standing, false},
-    {KIND(CLIENT_KEY_ADDED), REGISTRAR, check_key_added, apply_key_added, false},
-    {KIND(CLIENT_KEY_REVOKED), REGISTRAR, check_key_revoked, apply_key_revoked, false},
-    {KIND(ENROLMENT_OFFERED), REGISTRAR, check_enrolment_offered, apply_enrolment_offered, false},
-    {KIND(INBOX_SET), REGISTRAR, check_inbox_set, apply_inbox_set, false},
-    {KIND(INBOX_CLOSED), REGISTRAR, check_inbox_closed, apply_inbox_closed, false},
-    {KIND(POLICY_ADOPTED), REGISTRAR, check_policy_adopted, apply_policy_adopted, false},
+    {KIND(ACTOR_SET), REGISTRAR, check_actor_set, apply_actor_set, false, false},
+    {KIND(ACTOR_STANDING), REGISTRAR, check_actor_standing, apply_actor_standing, false, false},
+    {KIND(CLIENT_SET), REGISTRAR, check_client_set, apply_client_set, false, false},
+    {KIND(CLIENT_STANDING), REGISTRAR, check_client_standing, apply_client_standing, false, false},
+    {KIND(CLIENT_KEY_ADDED), REGISTRAR, check_key_added, apply_key_added, false, false},
+    {KIND(CLIENT_KEY_REVOKED), REGISTRAR, check_key_revoked, apply_key_revoked, false, false},
+    {KIND(ENROLMENT_OFFERED), REGISTRAR, check_enrolment_offered, apply_enrolment_offered, false, false},
+    {KIND(INBOX_SET), REGISTRAR, check_inbox_set, apply_inbox_set, false, false},
+    {KIND(INBOX_CLOSED), REGISTRAR, check_inbox_closed, apply_inbox_closed, false, true},
+    {KIND(POLICY_ADOPTED), REGISTRAR, check_policy_adopted, apply_policy_adopted, false, false},
 };
 const size_t n_registry_facts = sizeof registry_facts / sizeof *registry_facts;

@@ -27,11 +27,33 @@ void inbox_free(struct inbox *inbox)
     free(inbox);
 }
 
+/* ---- Counting ------------------------------------------------------------------------------------------------------ */
+
+static size_t exception_at(const struct inbox *inbox, int lane, uint64_t number)
+{
+    size_t low = 0, high = inbox->n_exceptions;
+    while (low < high) {
+        size_t middle = (low + high) / 2;
+        const struct exception *exception = &inbox->exceptions[middle];
+        if (exception->lane < lane || (exception->lane == lane && exception->number < number))
+            low = middle + 1;
+        else
+            high = middle;
+    }
+    return low;
+}
+
+/* Numbers behind `after` up to `to` that are in the lane's order: without an exception. */
+static uint64_t in_order(const struct inbox *inbox, int lane, uint64_t after, uint64_t to)
+{
+    return to - after - (exception_at(inbox, lane, to + 1) - exception_at(inbox, lane, after + 1));
+}
+
 uint64_t inbox_undelivered(const struct inbox *inbox)
 {
     uint64_t n = inbox->n_retry;
     for (int lane = 0; lane < LANES; lane++)
-        n += inbox->lanes[lane].next - 1 - inbox->lanes[lane].settled;
+        n += in_order(inbox, lane, inbox->lanes[lane].settled, inbox->lanes[lane].next - 1);
     return n;
 }
 
@@ -48,8 +70,8 @@ uint64_t inbox_in_flight(const struct inbox *inbox)
         return 0;
     for (int lane = 0; lane < LANES; lane++)
         if (inbox->lanes[lane].sent > inbox->lanes[lane].settled)
-            n += inbox->lanes[lane].sent - inbox->lanes[lane].settled;
-    for (size_t i = 0; i < inbox->n_exceptions; i++)
+            n += in_order(inbox, lane, inbox->lanes[lane].settled, inbox->lanes[lane].sent);
+    for (size_t i = 0; i < inbox->n_exceptions && inbox->n_retry > 0; i++)
         n += inbox->exceptions[i].in_flight;
     return n;
 }
@@ -112,14 +134,26 @@ static bool varint_get(const uint8_t **at, const uint8_t *end, uint64_t *value)
     return false;
 }
 
-/* (delta of the place, level in 2 bits, notice in 1). Places within a segment never decrease. */
+/* Places mostly grow, but what was held or dead and is put back is older than what stands before it: the step is
+ * zigzag-coded (0, -1, 1, -2…). */
+static uint64_t zigzag(uint64_t from, uint64_t to)
+{
+    return to >= from ? (to - from) << 1 : ((from - to) << 1) - 1;
+}
+
+static uint64_t zagzig(uint64_t from, uint64_t step)
+{
+    return step & 1 ? from - (step >> 1) - 1 : from + (step >> 1);
+}
+
+/* (step of the place, level in 2 bits, notice in 1) */
 static size_t segment_pack(const struct item *items, size_t n, uint8_t *out)
 {
     uint64_t before = 0;
     size_t size = 0;
     for (size_t i = 0; i < n; i++) {
-        size += varint_put(out + size,
-                           (items[i].place - before) << 3 | (uint64_t)items[i].level << 1 | (uint64_t)items[i].notice);
+        size += varint_put(out + size, zigzag(before, items[i].place) << 3 | (uint64_t)items[i].level << 1 |
+                                           (uint64_t)items[i].notice);
         before = items[i].place;
     }
     return size;
@@ -135,11 +169,11 @@ static bool segment_load(struct lane *lane, const struct card *segment, uint64_t
             return false;
         n++;
     }
-    if (n > segment->number)
-        return false;
+    if (n > segment->number || segment->number - n >= number)
+        return false; /* it does not hold the number */
     at = segment->body;
     for (uint64_t i = segment->number - n + 1; i <= segment->number && varint_get(&at, end, &value); i++) {
-        place += value >> 3;
+        place = zagzig(place, value >> 3);
         struct item item = {.place = place, .level = value >> 1 & 3, .notice = value & 1};
         if (i >= number && !window_push(lane, &item))
             break;
@@ -204,20 +238,6 @@ void inbox_take_back(struct inbox *inbox, int which, uint64_t number)
 
 /* ---- Exceptions ---------------------------------------------------------------------------------------------------- */
 
-static size_t exception_at(const struct inbox *inbox, int lane, uint64_t number)
-{
-    size_t low = 0, high = inbox->n_exceptions;
-    while (low < high) {
-        size_t middle = (low + high) / 2;
-        const struct exception *exception = &inbox->exceptions[middle];
-        if (exception->lane < lane || (exception->lane == lane && exception->number < number))
-            low = middle + 1;
-        else
-            high = middle;
-    }
-    return low;
-}
-
 struct exception *inbox_exception(struct inbox *inbox, int lane, uint64_t number)
 {
     size_t at = exception_at(inbox, lane, number);
@@ -242,8 +262,6 @@ static struct exception *insert(struct inbox *inbox, const struct exception *exc
         *old = *exception;
         return old;
     }
-    if (inbox->n_exceptions >= EXCEPTIONS_MAX)
-        return NULL;
     if (inbox->n_exceptions == inbox->exceptions_capacity) {
         inbox->exceptions_capacity = inbox->exceptions_capacity ? inbox->exceptions_capacity * 2 : 8;
         inbox->exceptions = xreallocarray(inbox->exceptions, inbox->exceptions_capacity, sizeof *inbox->exceptions);
@@ -275,21 +293,34 @@ static void exception_store(struct inbox *inbox, struct store *store, const stru
     store_exception_put(store, inbox->number, exception->lane, exception->number, body, size);
 }
 
+/* Takes the acknowledgements out of the exceptions of a lane from `from` to `to`, in one sweep: there can be thousands. */
+static void drop_acked(struct inbox *inbox, struct store *store, int which, uint64_t from, uint64_t to)
+{
+    size_t first = exception_at(inbox, which, from), end = exception_at(inbox, which, to + 1), kept = first;
+    for (size_t i = first; i < end; i++) {
+        if (inbox->exceptions[i].state == CAREHUB__V1__EXCEPTION_CARD__STATE__ACKED)
+            store_exception_remove(store, inbox->number, which, inbox->exceptions[i].number);
+        else
+            inbox->exceptions[kept++] = inbox->exceptions[i];
+    }
+    if (kept == end)
+        return;
+    memmove(inbox->exceptions + kept, inbox->exceptions + end, (inbox->n_exceptions - end) * sizeof *inbox->exceptions);
+    inbox->n_exceptions -= end - kept;
+}
+
 /* Moves the cursor up to `settled`, and over whatever has a row of its own behind that. */
 static void advance(struct inbox *inbox, struct store *store, int which, uint64_t settled)
 {
     struct lane *lane = &inbox->lanes[which];
     uint64_t before = lane->settled;
-    for (;;) {
-        struct exception *exception = inbox_exception(inbox, which, settled + 1);
-        if (!exception || settled + 1 >= lane->next)
-            break;
+    for (size_t at = exception_at(inbox, which, settled + 1);
+         at < inbox->n_exceptions && inbox->exceptions[at].lane == which && inbox->exceptions[at].number == settled + 1;
+         at++)
         settled++;
-        if (exception->state == CAREHUB__V1__EXCEPTION_CARD__STATE__ACKED)
-            inbox_exception_remove(inbox, store, exception);
-    }
     if (settled == before)
         return;
+    drop_acked(inbox, store, which, before + 1, settled);
     window_drop(lane, (size_t)(settled - before));
     lane->settled = settled;
     if (lane->sent < settled && inbox->session == 0)
@@ -297,16 +328,18 @@ static void advance(struct inbox *inbox, struct store *store, int which, uint64_
     lane->dirty = true;
 }
 
-struct exception *inbox_except(struct inbox *inbox, struct store *store, const struct exception *exception)
+bool inbox_may_except(const struct inbox *inbox, uint64_t n)
+{
+    return inbox->n_exceptions + n <= EXCEPTIONS_MAX;
+}
+
+void inbox_except(struct inbox *inbox, struct store *store, const struct exception *exception)
 {
     struct exception *kept = insert(inbox, exception);
-    if (!kept)
-        return NULL;
     exception_store(inbox, store, kept);
     if (kept->state == CAREHUB__V1__EXCEPTION_CARD__STATE__RETRY && kept->retry_at_ms < inbox->next_retry_ms)
         inbox->next_retry_ms = kept->retry_at_ms;
     advance(inbox, store, exception->lane, inbox->lanes[exception->lane].settled);
-    return inbox_exception(inbox, exception->lane, exception->number);
 }
 
 void inbox_exception_remove(struct inbox *inbox, struct store *store, struct exception *exception)
@@ -318,31 +351,29 @@ void inbox_exception_remove(struct inbox *inbox, struct store *store, struct exc
     inbox->n_exceptions--;
 }
 
+uint64_t inbox_run(const struct inbox *inbox, int lane, uint64_t from, uint64_t to)
+{
+    size_t at = exception_at(inbox, lane, from);
+    const struct exception *next = at < inbox->n_exceptions ? &inbox->exceptions[at] : NULL;
+    return next && next->lane == lane && next->number <= to ? next->number - 1 : to;
+}
+
 bool inbox_settle(struct inbox *inbox, struct store *store, int which, uint64_t from, uint64_t to)
 {
     struct lane *lane = &inbox->lanes[which];
     assert(to < lane->next);
     if (from <= lane->settled + 1) {
-        /* Those among them that were refused keep their rows; those acknowledged early lose theirs. */
-        for (size_t at = exception_at(inbox, which, lane->settled + 1);
-             at < inbox->n_exceptions && inbox->exceptions[at].lane == which && inbox->exceptions[at].number <= to;) {
-            if (inbox->exceptions[at].state == CAREHUB__V1__EXCEPTION_CARD__STATE__ACKED)
-                inbox_exception_remove(inbox, store, &inbox->exceptions[at]);
-            else
-                at++;
-        }
         if (to > lane->settled)
             advance(inbox, store, which, to);
         return true;
     }
+    if (!inbox_may_except(inbox, to - from + 1))
+        return false;
     for (uint64_t number = from; number <= to; number++) {
         struct exception exception = {
             .lane = which, .number = number, .state = CAREHUB__V1__EXCEPTION_CARD__STATE__ACKED};
-        struct exception *old = inbox_exception(inbox, which, number);
-        if (old && old->state == CAREHUB__V1__EXCEPTION_CARD__STATE__ACKED)
-            continue;
-        if (!inbox_except(inbox, store, &exception))
-            return false;
+        if (!inbox_exception(inbox, which, number))
+            inbox_except(inbox, store, &exception);
     }
     return true;
 }
@@ -360,6 +391,7 @@ void inbox_rewind(struct inbox *inbox)
     }
     for (size_t i = 0; i < inbox->n_exceptions; i++)
         inbox->exceptions[i].in_flight = false;
+    inbox->next_retry_ms = inbox->n_retry > 0 ? 0 : INT64_MAX;
 }
 
 void inbox_note_ack(struct inbox *inbox, const Carehub__V1__AckedRange *range)

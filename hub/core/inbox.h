@@ -43,7 +43,6 @@ struct lane {
     uint64_t dropped_to; /* segments up to here have been dropped */
     uint64_t blocked_on; /* nothing is sent from here until the place of the last change is beyond this; 0: not blocked */
     bool ending;         /* its next delivery is about to be ended: wait for that */
-    uint64_t skip_from;  /* the cursor went over these, up to `sent`, before they were reached: to be announced; 0: none */
     uint64_t head;          /* the number whose expiry is known … */
     int64_t head_expires_ms;
     bool dirty;

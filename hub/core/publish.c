@@ -7,7 +7,7 @@ struct before {
     uint64_t last_place;
     struct counters counters;
     uint64_t n_held;
-    size_t n_inboxes;
+    size_t n_inboxes, n_tail_lines;
 };
 
 /* Takes inboxes that the group registered off a list. */
@@ -31,11 +31,14 @@ static void group_roll_back(struct core *core, const struct before *before)
     unlist(core->ready, &core->n_ready, before->n_inboxes);
     store_rollback_to_mark(core->store);
     core->last_place = before->last_place;
-    core->counters = before->counters;
     core->n_held = before->n_held;
-    events_forget(core);
-    persons_forget(&core->persons);
-    registry_reload(&core->registry);
+    core->n_tail_lines = before->n_tail_lines;
+    events_forget_after(core, before->last_place);
+    if (core->counters.facts > before->counters.facts) { /* reading it all again is not for anyone to bring about */
+        persons_forget(&core->persons);
+        registry_reload(&core->registry);
+    }
+    core->counters = before->counters;
 }
 
 static bool take_item(struct core *core, const struct client *client, const Carehub__V1__Item *item, bool first,
@@ -58,7 +61,8 @@ static bool take_item(struct core *core, const struct client *client, const Care
 static bool take_group(struct core *core, uint32_t client, const Carehub__V1__Publication *publication,
                        struct taken *taken, Error **error)
 {
-    struct before before = {core->last_place, core->counters, core->n_held, core->registry.n_inboxes};
+    struct before before = {core->last_place, core->counters, core->n_held, core->registry.n_inboxes,
+                            core->n_tail_lines};
     store_mark(core->store);
     core->remember_added = true;
     core->n_added = 0;

@@ -31,6 +31,23 @@ void events_forget(struct core *core)
     u64map_fini(&core->events);
 }
 
+void events_forget_after(struct core *core, uint64_t place)
+{
+    struct event_memory **link = &core->oldest_event, *event;
+    core->newest_event = NULL;
+    while ((event = *link)) {
+        if (event->place <= place) {
+            core->newest_event = event;
+            link = &event->newer;
+            continue;
+        }
+        *link = event->newer;
+        u64map_remove(&core->events, event->place);
+        core->events_bytes -= event->size + sizeof *event;
+        event_free(event);
+    }
+}
+
 /* First in, first out: receivers that keep up all want the same recent ones. Not while a frame that is being filled
  * borrows their bytes. */
 void events_trim(struct core *core)
@@ -136,21 +153,50 @@ static bool view(struct event_memory *event, const struct item *item, ProtobufCB
 
 enum verdict { SEND, END, WAIT };
 
-/* Was there a withdrawal, removal, exclusion or expiry since the delivery was queued? Its ground may be back: it is
- * stopped all the same. */
-static bool stopped(const struct person *person, const struct item *item, const struct route_decision *decision,
-                    Carehub__V1__Reason *why)
+static size_t older(Carehub__V1__PatientCard__Member **to, size_t n, Carehub__V1__PatientCard__Member *const *members,
+                    uint64_t place)
 {
-    bool by_consent = decision->reason == REASON(MEMBER_WITH_CONSENT) || decision->reason == REASON(GRANT_WITH_CONSENT) ||
-                      decision->reason == REASON(CORRECTION_OF_RECEIVED);
+    size_t kept = 0;
+    for (size_t i = 0; i < n; i++)
+        if (members[i]->since <= place)
+            to[kept++] = members[i];
+    return kept;
+}
+
+/* Was there a withdrawal, removal, exclusion or expiry since the delivery was queued? Then what came after it does not
+ * bring the delivery back: it is decided again without any consent, or any relation of the actor, that is younger than
+ * the event. False, and why: it is stopped. */
+static bool survives_stops(const struct person *person, const struct item *item, struct route_input *input,
+                           struct route_decision *decision, Carehub__V1__Reason *why)
+{
+    Carehub__V1__PatientCard card = *person->card;
+    Carehub__V1__PatientCard__Member *relations[2 * MEMBERS_MAX];
+    const Carehub__V1__PatientCard__Stop *stop = NULL;
+    bool relation = false;
     for (size_t i = 0; i < person->card->n_stops; i++) {
-        const Carehub__V1__PatientCard__Stop *stop = person->card->stops[i];
-        if (stop->place > item->place && (stop->actor == decision->actor || (stop->actor == 0 && by_consent))) {
-            *why = stop->reason;
-            return true;
-        }
+        const Carehub__V1__PatientCard__Stop *one = person->card->stops[i];
+        if (one->place <= item->place || (one->actor && one->actor != decision->actor))
+            continue;
+        stop = one;
+        *why = one->reason;
+        if (one->reason == REASON(EXCLUDED_BY_PERSON))
+            return false;
+        relation |= one->actor != 0;
+        if (one->actor == 0)
+            card.n_consents = 0;
     }
-    return false;
+    if (!stop)
+        return true;
+    if (relation) {
+        card.members = relations;
+        card.n_members = older(relations, card.n_members, person->card->members, item->place);
+        card.grants = relations + card.n_members;
+        card.n_grants = older(card.grants, card.n_grants, person->card->grants, item->place);
+    }
+    input->patient = &card;
+    route_one(input, decision->actor, decision);
+    input->patient = person->card;
+    return decision->outcome == OUTCOME(DELIVER) && !decision->notice;
 }
 
 /* Is the actor still entitled, at this place of the log? Its view may have become smaller, never larger. */
@@ -176,13 +222,12 @@ static enum verdict reconsider(struct core *core, const struct inbox *inbox, str
     entry.event = &event->facets;
     route_input_of(core, &entry, &input, &original);
     input.patient = person->card;
+    input.actor = registry_route_queued;
     route_one(&input, inbox->card->actor, &decision);
     *why = decision.reason;
-    if (!item->notice && !decision.notice && decision.outcome != OUTCOME(WITHHOLD) &&
-        stopped(person, item, &decision, why))
+    if (!item->notice && !decision.notice && decision.outcome == OUTCOME(DELIVER) &&
+        !survives_stops(person, item, &input, &decision, why))
         return END;
-    if (decision.reason == REASON(INBOX_FULL))
-        return SEND; /* full of what is about to be sent */
     if (decision.outcome == OUTCOME(HOLD))
         return WAIT;
     if (decision.outcome == OUTCOME(WITHHOLD))
@@ -297,7 +342,7 @@ static void frame_add(struct frame *frame, const struct event_memory *event, str
 
 /* ---- Lanes ------------------------------------------------------------------------------------------------------------------ */
 
-enum step { STEP_ON, STEP_STOP };
+enum step { STEP_ON, STEP_END, STEP_WAIT };
 
 static void end_number(struct frame *frame, int lane, uint64_t number, const struct item *item, uint64_t patient,
                        Carehub__V1__Reason end, Carehub__V1__Reason why)
@@ -323,15 +368,14 @@ static enum step push_item(struct frame *frame, int which, uint64_t number, stru
     Carehub__V1__Reason why = 0;
     enum verdict verdict = event ? reconsider(core, frame->inbox, event, item, &why) : WAIT;
     if (verdict == WAIT) {
-        lane->blocked_on = core->last_place;
         core->any_blocked = true;
-        return STEP_STOP;
+        return STEP_WAIT;
     }
     if (verdict == END || !view(event, item, &bytes)) {
         end_number(frame, which, number, item, event->patient, REASON(END_WITHDRAWN),
                    verdict == END ? why : REASON(DECISION_FAILED));
         lane->ending = true;
-        return STEP_STOP;
+        return STEP_END;
     }
     frame_add(frame, event, item, which, number, attempts, &bytes);
     return STEP_ON;
@@ -345,15 +389,31 @@ static bool put_aside(struct frame *frame, int which, uint64_t number, const str
                               .number = number,
                               .item = *item,
                               .state = CAREHUB__V1__EXCEPTION_CARD__STATE__RETRY};
-    if (!event || !waits_for_original(frame->inbox, event, &aside.retry_at_ms))
+    if (!event || !waits_for_original(frame->inbox, event, &aside.retry_at_ms) || !inbox_may_except(frame->inbox, 1))
         return false;
     batch_open(frame->core);
     mark_touched(frame->core, frame->inbox);
-    if (!inbox_except(frame->inbox, frame->core->store, &aside))
-        return false;
+    inbox_except(frame->inbox, frame->core->store, &aside);
     if (aside.retry_at_ms < frame->core->next_retry_ms)
         frame->core->next_retry_ms = aside.retry_at_ms;
     return true;
+}
+
+/* The cursor went over these before their turn came: they ended, or were refused and go their own way. */
+static void announce_ended(struct frame *frame, int which)
+{
+    struct lane *lane = &frame->inbox->lanes[which];
+    while (lane->sent < lane->settled) {
+        uint64_t from = lane->sent + 1, to = inbox_run(frame->inbox, which, from, lane->settled);
+        const struct exception *apart = to < from ? inbox_exception(frame->inbox, which, from) : NULL;
+        if (apart)
+            to = from;
+        if (!apart || apart->state != CAREHUB__V1__EXCEPTION_CARD__STATE__RETRY) {
+            frame_send(frame);
+            send_skip(frame->core, frame->inbox, which, from, to);
+        }
+        lane->sent = to;
+    }
 }
 
 static void push_lane(struct frame *frame, int which)
@@ -364,11 +424,7 @@ static void push_lane(struct frame *frame, int which)
     if (lane->ending || (lane->blocked_on && lane->blocked_on >= core->last_place))
         return;
     lane->blocked_on = 0;
-    if (lane->sent < lane->settled) { /* these ended before their turn came */
-        frame_send(frame);
-        send_skip(core, inbox, which, lane->sent + 1, lane->settled);
-        lane->sent = lane->settled;
-    }
+    announce_ended(frame, which);
     while (lane->sent + 1 < lane->next && lane->sent + 1 < lane->next - lane->n_fresh && frame_may_go_on(frame)) {
         uint64_t number = lane->sent + 1;
         const struct exception *exception = inbox_exception(inbox, which, number);
@@ -394,39 +450,51 @@ static void push_lane(struct frame *frame, int which)
             lane->sent = lane->sent > number ? lane->sent : number;
             continue;
         }
-        if (push_item(frame, which, number, item, 0) == STEP_STOP)
+        enum step step = push_item(frame, which, number, item, 0);
+        if (step == STEP_WAIT)
+            lane->blocked_on = core->last_place;
+        if (step != STEP_ON)
             return;
         lane->sent = number;
     }
+}
+
+/* Sends one that is due again, or puts it off once more. False: it is left as it is. */
+static bool retry_push(struct frame *frame, struct exception *exception)
+{
+    int64_t until_ms, now_ms = frame->core->now_ms;
+    if (frame->inbox->lanes[exception->lane].ending || !frame_may_go_on(frame))
+        return false;
+    struct event_memory *event = event_get(frame->core, exception->item.place);
+    if (event && waits_for_original(frame->inbox, event, &until_ms)) {
+        exception->retry_at_ms = until_ms > now_ms ? until_ms : now_ms + RETRY_FIRST_MS;
+        return true;
+    }
+    exception->in_flight =
+        push_item(frame, exception->lane, exception->number, &exception->item, exception->attempts) == STEP_ON;
+    return exception->in_flight;
 }
 
 /* What was refused, and is due again. */
 static void push_retries(struct frame *frame)
 {
     struct inbox *inbox = frame->inbox;
-    if (inbox->n_retry == 0)
+    int64_t now_ms = frame->core->now_ms, next_ms = INT64_MAX;
+    bool left = false; /* something that is due has to wait for credit, or for a change: that makes the inbox ready */
+    if (inbox->n_retry == 0 || inbox->next_retry_ms > now_ms)
         return;
-    inbox->next_retry_ms = INT64_MAX;
-    for (size_t i = 0; i < inbox->n_exceptions && frame_may_go_on(frame); i++) {
+    for (size_t i = 0; i < inbox->n_exceptions; i++) {
         struct exception *exception = &inbox->exceptions[i];
-        int64_t until;
         if (exception->state != CAREHUB__V1__EXCEPTION_CARD__STATE__RETRY || exception->in_flight)
             continue;
-        struct event_memory *event = event_get(frame->core, exception->item.place);
-        if (event && waits_for_original(inbox, event, &until) && exception->retry_at_ms <= frame->core->now_ms)
-            exception->retry_at_ms = until > frame->core->now_ms ? until : frame->core->now_ms + RETRY_FIRST_MS;
-        if (exception->retry_at_ms > frame->core->now_ms) {
-            if (exception->retry_at_ms < inbox->next_retry_ms)
-                inbox->next_retry_ms = exception->retry_at_ms;
-            continue;
-        }
-        if (inbox->lanes[exception->lane].ending)
-            continue;
-        exception->in_flight =
-            push_item(frame, exception->lane, exception->number, &exception->item, exception->attempts) == STEP_ON;
+        if (exception->retry_at_ms <= now_ms && !retry_push(frame, exception))
+            left = true;
+        if (exception->retry_at_ms > now_ms && exception->retry_at_ms < next_ms)
+            next_ms = exception->retry_at_ms;
     }
-    if (inbox->next_retry_ms < frame->core->next_retry_ms)
-        frame->core->next_retry_ms = inbox->next_retry_ms;
+    inbox->next_retry_ms = left ? 0 : next_ms;
+    if (next_ms < frame->core->next_retry_ms)
+        frame->core->next_retry_ms = next_ms;
 }
 
 static bool has_more(const struct frame *frame)

@@ -95,6 +95,12 @@ static void tail_query(struct core *core, struct session *session, const Carehub
     answer->tail = tail;
 }
 
+void tail_end(struct core *core, struct session *session)
+{
+    core->n_tails -= session->tailing;
+    session->tailing = false;
+}
+
 void tail_decision(struct core *core, const Entry *entry, const Decision *decision)
 {
     if (core->n_tail_lines >= TAIL_LINES_MAX)
@@ -561,7 +567,7 @@ static void open_query(struct core *core, struct session *session, const Carehub
 
 /* ---- Who may ask what -------------------------------------------------------------------------------------------------------- */
 
-static bool may_ask(const struct client *client, Carehub__V1__Query__QueryCase what)
+bool may_ask(const struct client *client, Carehub__V1__Query__QueryCase what)
 {
     bool auditor = client_has_role(client, CAREHUB__V1__OPERATOR_ROLE__AUDITOR);
     if (what == CAREHUB__V1__QUERY__QUERY_OPEN)

@@ -100,17 +100,34 @@ bool client_speaks_for(const struct client *client, uint32_t actor)
 
 bool registry_route_actor(void *ctx, uint32_t number, struct route_actor *found)
 {
+    if (!registry_route_queued(ctx, number, found))
+        return false;
+    struct registry *registry = ctx;
+    struct actor *actor = registry_actor(registry, number);
+    for (size_t i = 0; i < actor->n_inboxes; i++)
+        actor->inboxes[i].full = inbox_full(registry_inbox(registry, actor->inboxes[i].inbox));
+    return true;
+}
+
+bool registry_route_queued(void *ctx, uint32_t number, struct route_actor *found)
+{
     struct registry *registry = ctx;
     struct actor *actor = registry_actor(registry, number);
     if (!actor)
         return false;
     for (size_t i = 0; i < actor->n_inboxes; i++)
-        actor->inboxes[i].full = inbox_full(registry_inbox(registry, actor->inboxes[i].inbox));
+        actor->inboxes[i].full = false;
     *found = (struct route_actor){.name = actor->card->name,
                                   .standing = actor->card->standing,
                                   .n_inboxes = actor->n_inboxes,
                                   .inboxes = actor->inboxes};
     return true;
+}
+
+static void add_open_inbox(struct actor *actor, const struct inbox *inbox)
+{
+    actor->inboxes = xreallocarray(actor->inboxes, actor->n_inboxes + 1, sizeof *actor->inboxes);
+    actor->inboxes[actor->n_inboxes++] = (struct route_inbox){.inbox = inbox->number, .types = inbox->types};
 }
 
 static void actor_inboxes_find(struct registry *registry, uint32_t number)
@@ -121,10 +138,21 @@ static void actor_inboxes_find(struct registry *registry, uint32_t number)
     actor->n_inboxes = 0;
     for (size_t i = 0; i < registry->n_inboxes; i++) {
         const struct inbox *inbox = registry->inboxes[i];
-        if (inbox->card->actor != number || inbox->card->closed)
-            continue;
-        actor->inboxes = xreallocarray(actor->inboxes, actor->n_inboxes + 1, sizeof *actor->inboxes);
-        actor->inboxes[actor->n_inboxes++] = (struct route_inbox){.inbox = inbox->number, .types = inbox->types};
+        if (inbox->card->actor == number && !inbox->card->closed)
+            add_open_inbox(actor, inbox);
+    }
+}
+
+/* The same for all actors, in one go. */
+static void all_inboxes_find(struct registry *registry)
+{
+    for (size_t i = 0; i < registry->n_actors; i++)
+        registry->actors[i]->n_inboxes = 0;
+    for (size_t i = 0; i < registry->n_inboxes; i++) {
+        const struct inbox *inbox = registry->inboxes[i];
+        struct actor *actor = registry_actor(registry, inbox->card->actor);
+        if (actor && !inbox->card->closed)
+            add_open_inbox(actor, inbox);
     }
 }
 
@@ -196,6 +224,7 @@ static struct inbox *set_inbox(struct registry *registry, uint32_t number, Careh
     }
     inbox->card = card;
     inbox->from_place = place;
+    inbox->lanes[0].head = inbox->lanes[1].head = 0; /* the time to live may be another one */
     inbox->types = type_bits(card->n_types, card->types);
     zhashx_update(registry->inbox_names, card->name, inbox);
     return inbox;
@@ -250,6 +279,8 @@ static void load_card(void *ctx, const struct card *card)
     struct registry *registry = loading->registry;
     uint32_t number = (uint32_t)card->number;
     void *message = NULL;
+    if (loading->kind != CARD_CLIENT && card->from_place > registry->changed_place)
+        registry->changed_place = card->from_place;
     switch (loading->kind) {
     case CARD_ACTOR:
         if ((message = carehub__v1__actor_card__unpack(NULL, card->size, card->body)))
@@ -284,6 +315,8 @@ static bool load_policy(struct registry *registry, struct arena *arena, char *er
     if (message)
         registry->policy = policy_read(message->text, strlen(message->text), why);
     registry->policy_place = card.from_place;
+    if (card.from_place > registry->changed_place)
+        registry->changed_place = card.from_place;
     if (message)
         carehub__v1__policy_card__free_unpacked(message, NULL);
     if (!registry->policy)
@@ -315,8 +348,7 @@ bool registry_open(struct registry *registry, struct store *store, char *error, 
     }
     good = good && load_policy(registry, &arena, error, error_size);
     arena_fini(&arena);
-    for (size_t i = 0; i < registry->n_actors; i++)
-        actor_inboxes_find(registry, registry->actors[i]->number);
+    all_inboxes_find(registry);
     return good;
 }
 
@@ -368,8 +400,7 @@ void registry_reload(struct registry *registry)
     policy_destroy(&registry->policy);
     if (!load_policy(registry, &arena, why, sizeof why))
         store_fail(registry->store, "reading the policy again");
-    for (size_t i = 0; i < registry->n_actors; i++)
-        actor_inboxes_find(registry, registry->actors[i]->number);
+    all_inboxes_find(registry);
     registry->standings_changed = true;
     arena_fini(&arena);
 }

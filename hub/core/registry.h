@@ -77,6 +77,8 @@ bool client_speaks_for(const struct client *client, uint32_t actor);
 
 /* Tells routing what it asks of an actor (route_actor_fn; ctx is the registry). */
 bool registry_route_actor(void *registry, uint32_t number, struct route_actor *found);
+/* The same for what is in an inbox already: it needs no room any more. */
+bool registry_route_queued(void *registry, uint32_t number, struct route_actor *found);
 
 /* Bits of a list of event types; the number 0 stands for all. */
 uint32_t type_bits(size_t n, const uint32_t *types);

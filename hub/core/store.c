@@ -138,6 +138,7 @@ struct store {
     struct vault *vault;
     char *path;
     sqlite3_stmt *statements[STATEMENTS];
+    int wal_pages; /* since the last checkpoint */
     struct arena seal; /* for what is about to be bound */
 };
 
@@ -195,10 +196,18 @@ static bool pragmas_set(sqlite3 *db, char *error)
     snprintf(text, sizeof text, "PRAGMA mmap_size=0; PRAGMA cache_size=-%d; PRAGMA journal_size_limit=%d;", CACHE_KIB,
              WAL_MAX_BYTES);
     if (sqlite3_exec(db, text, NULL, NULL, NULL) != SQLITE_OK ||
-        sqlite3_db_config(db, SQLITE_DBCONFIG_DEFENSIVE, 1, &on) != SQLITE_OK || !on ||
-        sqlite3_wal_autocheckpoint(db, WAL_CHECKPOINT_PAGES) != SQLITE_OK)
+        sqlite3_db_config(db, SQLITE_DBCONFIG_DEFENSIVE, 1, &on) != SQLITE_OK || !on)
         return say(error, "cannot set up the database: %s", sqlite3_errmsg(db));
     return true;
+}
+
+/* SQLite's own checkpoints pass over errors, and sync once more later: after a failed sync that can succeed for pages
+ * that never reached the disk. So checkpoints are ours (store_commit), and this is all that its hook does. */
+static int count_wal_pages(void *ctx, sqlite3 *db, const char *name, int pages)
+{
+    (void)db, (void)name;
+    ((struct store *)ctx)->wal_pages = pages;
+    return SQLITE_OK;
 }
 
 static int schema_version(sqlite3 *db)
@@ -303,6 +312,7 @@ static bool open_all(struct store *store, char *error)
     umask(mask);
     if (opened != SQLITE_OK)
         return say(error, "cannot open %s: %s", store->path, store->db ? sqlite3_errmsg(store->db) : "out of memory");
+    sqlite3_wal_hook(store->db, count_wal_pages, store);
     if (!pragmas_set(store->db, error) || !migrate(store, error) || !keys_load(store, error) ||
         !directory_sync(store->path, error))
         return false;
@@ -400,6 +410,11 @@ void store_begin(struct store *store)
 void store_commit(struct store *store)
 {
     store_run(store, store->statements[COMMIT]);
+    if (store->wal_pages < WAL_CHECKPOINT_PAGES)
+        return;
+    if (sqlite3_wal_checkpoint_v2(store->db, NULL, SQLITE_CHECKPOINT_PASSIVE, NULL, NULL) != SQLITE_OK)
+        store_fail(store, "checkpoint");
+    store->wal_pages = 0;
 }
 
 void store_mark(struct store *store)

@@ -88,8 +88,8 @@ static void print_text(const struct run *run, const struct figures *f)
            (double)run->after.hub_rss_bytes / 1e6, (double)run->after.hub_peak_bytes / 1e6);
     printf("  load generators      %.0f%% of a core, %.1f us an event\n", 100 * per(f->load_cpu_s, f->wall_s),
            1e6 * per(f->load_cpu_s, (double)f->confirmed));
-    printf("  commits              %" PRIu64 ", an fsync each; %.1f events to a commit\n", f->commits,
-           per((double)f->confirmed, (double)f->commits));
+    printf("  commits              %" PRIu64 ", an fsync each (checkpoints come on top); %.1f events to a commit\n",
+           f->commits, per((double)f->confirmed, (double)f->commits));
     printf("  disk                 database %.0f MB, write-ahead log %.0f MB; %.0f bytes an event\n\n",
            (double)run->after.database_bytes / 1e6, (double)run->after.wal_bytes / 1e6,
            per((double)run->after.database_bytes - (double)run->before.database_bytes, (double)f->confirmed));
