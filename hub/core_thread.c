@@ -121,6 +121,12 @@ static void poke(void *queue)
 /* ---- The thread
  * ------------------------------------------------------------------------------------------------------ */
 
+static struct core_time clock_now(void *ctx)
+{
+    (void)ctx;
+    return time_now();
+}
+
 static void *run(void *arg)
 {
     struct core_thread *thread = arg;
@@ -130,6 +136,7 @@ static void *run(void *arg)
         .settled = outbound_settled,
         .standings = outbound_standings,
         .room = outbound_room,
+        .clock = clock_now,
         .ctx = thread->options.outbound,
     };
 
@@ -146,6 +153,7 @@ static void *run(void *arg)
     append(thread, queue_take(thread->options.inbound)); /* the gate has stopped reading: this is the rest */
     while (thread->first)
         commit_batch(thread);
+    core_finish(thread->core, time_now());
     core_close(&thread->core);
     return NULL;
 }

@@ -30,6 +30,7 @@ enum {
     INBOUND_MAX_BYTES = 64 << 20,
     OUTBOUND_MAX_BYTES = 128 << 20, /* no delivery is pushed while more than this waits for the sockets */
     UNHEARD_SHARE = 64,             /* a receiver that says nothing gets at most this part of the room that is left */
+    ACK_DELAY_MS = 2,               /* acknowledgements alone are committed this late at most */
     COMMIT_MAX_ITEMS = 2048,        /* publications in one commit */
 
     /* Registry. */

@@ -140,6 +140,7 @@ static bool start_core(struct daemon *d)
                 .master_key = d->secrets->master_key,
                 .policy_text = d->policy,
                 .first_operator = d->config.has_first_operator ? d->config.first_operator : NULL,
+                .ack_delay_ms = ACK_DELAY_MS,
                 .commit_delay_us = (uint32_t)d->config.commit_delay_us,
                 .next_hub_key = d->config.has_next_key ? d->config.next_key : NULL,
             },

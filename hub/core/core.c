@@ -92,6 +92,7 @@ void batch_open(struct core *core)
         return;
     core->log->functions->begin(core->log);
     core->open = true;
+    core->opened_ms = core->real_ms;
     if (core->commit_time_place) {
         store_commit_time_put(core->store, core->commit_time_place, core->commit_time_ms);
         core->commit_time_place = 0;
@@ -301,6 +302,7 @@ struct core *core_open(const struct core_config *config, const struct core_outpu
     arena_init(&core->batch);
     core->output = *output;
     core->commit_delay_us = config->commit_delay_us;
+    core->ack_delay_ms = config->ack_delay_ms;
     core->hub_name = strdup(config->hub_name);
     core->next_retry_ms = INT64_MAX;
     core->disk_reserve_bytes = config->disk_reserve_bytes ? config->disk_reserve_bytes : DISK_RESERVE_BYTES;
@@ -364,6 +366,7 @@ static void time_take(struct core *core, struct core_time now)
         say(3, "the clock jumped by %lld s: what depends on dates waits. Set the clock and start again",
             (long long)jump / 1000);
     }
+    core->real_ms = now.real_ms;
     if (!core->open && now.real_ms > core->now_ms)
         core->now_ms = now.real_ms;
 }
@@ -642,6 +645,18 @@ static void drop_revoked(struct core *core)
     }
 }
 
+/* Acknowledgements are the only thing in a batch that is not an entry yet. Nobody waits for them: they wait a moment, for
+ * company, and cost no commit of their own. */
+static bool only_acknowledgements(const struct core *core)
+{
+    return core->last_place == core->committed_place && core->n_confirming == 0 && core->n_outbox == 0;
+}
+
+static int64_t commit_due_ms(const struct core *core)
+{
+    return only_acknowledgements(core) ? core->opened_ms + core->ack_delay_ms : 0;
+}
+
 static void commit_batch(struct core *core, struct core_time now)
 {
     acks_flush(core);
@@ -654,12 +669,28 @@ static void commit_batch(struct core *core, struct core_time now)
         usleep(core->commit_delay_us);
     core->log->functions->commit(core->log);
     core->open = false;
+    time_take(core, core->output.clock ? core->output.clock(core->output.ctx) : now);
     if (core->last_place > core->committed_place) {
         core->commit_time_place = core->last_place;
-        core->commit_time_ms = now.real_ms > core->now_ms ? now.real_ms : core->now_ms;
+        core->commit_time_ms = core->now_ms;
     }
     core->committed_place = core->last_place;
     core->counters.commits++;
+}
+
+/* Says what waited for the commit. */
+static void speak(struct core *core)
+{
+    if (core->registry.standings_changed)
+        send_standings(core);
+    send_confirmations(core);
+    for (size_t i = 0; i < core->n_outbox; i++)
+        core->output.send(core->output.ctx, core->outbox[i].to, core->outbox[i].message);
+    core->n_outbox = 0;
+    if (core->n_tail_lines > 0)
+        tail_flush(core);
+    arena_reset(&core->batch);
+    arena_reset(&core->scratch);
 }
 
 void core_commit(struct core *core, struct core_time now)
@@ -675,25 +706,24 @@ void core_commit(struct core *core, struct core_time now)
     }
     if (core->registry.standings_changed)
         drop_revoked(core);
-    if (core->open)
+    if (core->open && (now.real_ms >= commit_due_ms(core) || now.real_ms < core->opened_ms))
         commit_batch(core, now);
-    if (core->registry.standings_changed)
-        send_standings(core);
-    send_confirmations(core);
-    for (size_t i = 0; i < core->n_outbox; i++)
-        core->output.send(core->output.ctx, core->outbox[i].to, core->outbox[i].message);
-    core->n_outbox = 0;
-    if (core->n_tail_lines > 0)
-        tail_flush(core);
-    arena_reset(&core->batch);
-    arena_reset(&core->scratch);
+    speak(core);
     push_all(core);
     arena_reset(&core->scratch);
 }
 
+void core_finish(struct core *core, struct core_time now)
+{
+    core->ack_delay_ms = 0;
+    core_commit(core, now);
+}
+
 int64_t core_next_due_ms(const struct core *core)
 {
-    if (core->open || core->n_endings > 0 || (core->n_ready > 0 && core->output.room(core->output.ctx) > DELIVER_FRAME_MAX_BYTES))
+    if ((core->open && commit_due_ms(core) == 0) || core->n_endings > 0 ||
+        (core->n_ready > 0 && core->output.room(core->output.ctx) > DELIVER_FRAME_MAX_BYTES))
         return 0;
-    return core->next_retry_ms < core->next_sweep_ms ? core->next_retry_ms : core->next_sweep_ms;
+    int64_t due = core->next_retry_ms < core->next_sweep_ms ? core->next_retry_ms : core->next_sweep_ms;
+    return core->open && commit_due_ms(core) < due ? commit_due_ms(core) : due;
 }

@@ -51,6 +51,8 @@ struct core_output {
     void (*standings)(void *ctx, struct standings *standings);
     /* Bytes that the gate is still willing to hold for its sockets. */
     size_t (*room)(void *ctx);
+    /* The time when a commit has returned: what follows it is said then. NULL: no time has passed. */
+    struct core_time (*clock)(void *ctx);
     void *ctx;
 };
 
@@ -60,6 +62,7 @@ struct core_config {
     const uint8_t *master_key;     /* KEY_BYTES; copied */
     const char *policy_text;       /* adopted by the first entry of an empty log */
     const uint8_t *first_operator; /* CURVE public key that an empty log starts with: all operator roles; or NULL */
+    uint32_t ack_delay_ms;         /* acknowledgements alone, which nobody waits for, are committed this late at most */
     uint64_t disk_reserve_bytes;   /* with less free, events are refused and the rest goes on; 0: the default */
     uint32_t commit_delay_us;      /* 0 in service; tests stretch the window between commit and confirm */
     const uint8_t *next_hub_key;   /* announced in each Welcome, or NULL */
@@ -83,8 +86,12 @@ void core_handle(struct core *core, session_id session, const uint8_t key[KEY_BY
 void core_session_gone(struct core *core, session_id session, struct core_time now);
 
 /* Commits the open batch, if there is anything in it, then confirms, then pushes deliveries while there is credit and
- * room. Stops the process if the log cannot be written (see log.h). */
+ * room. A batch of acknowledgements alone may wait for others (ack_delay_ms). Stops the process if the log cannot be
+ * written (see log.h). */
 void core_commit(struct core *core, struct core_time now);
+
+/* Commits what could have waited, too: the last call before an orderly core_close. */
+void core_finish(struct core *core, struct core_time now);
 
 /* When core_commit has to be called next even if nothing arrives (expiries, retries), in real_ms; INT64_MAX: never.
  * 0: at once (there is more to push). */

@@ -88,7 +88,7 @@ struct core {
     char *hub_name;
     uint8_t next_hub_key[KEY_BYTES];
     bool has_next_hub_key;
-    uint32_t commit_delay_us;
+    uint32_t commit_delay_us, ack_delay_ms;
     struct core_output output;
     struct vault *vault;
     struct store *store;
@@ -103,6 +103,7 @@ struct core {
     uint64_t last_place, committed_place;
     int64_t now_ms; /* the open batch's time; never decreasing */
     bool open;      /* a transaction is open */
+    int64_t real_ms, opened_ms; /* the clock when it was last told, and when the batch was opened */
     int64_t commit_time_ms; /* when committed_place was on disk; goes into the next batch */
     uint64_t commit_time_place;
     int64_t started_ms, clock_offset_ms;

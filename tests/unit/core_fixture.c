@@ -73,7 +73,7 @@ void hub_open(struct hub *hub)
                                  .policy_text = hub->policy,
                                  .first_operator = operator_key,
                                  .disk_reserve_bytes = 1};
-    struct core_output output = {on_send, on_session, on_settled, on_standings, on_room, hub};
+    struct core_output output = {on_send, on_session, on_settled, on_standings, on_room, NULL, hub};
     hub->core = core_open(&config, &output, now(hub), error);
     if (!hub->core)
         fail_msg("core_open: %s", error);

@@ -60,6 +60,11 @@ void core_session_gone(struct core *core, session_id session, struct core_time n
     atomic_fetch_add(&gone, 1);
 }
 
+void core_finish(struct core *core, struct core_time now)
+{
+    (void)core, (void)now;
+}
+
 void core_commit(struct core *core, struct core_time now)
 {
     struct timespec pause = {0, (long)atomic_load(&commit_takes_ms) * 1000000};
