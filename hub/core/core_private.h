@@ -1,6 +1,7 @@
 /* core_private.h - what the files of the core share. The way of an event through them:
  *
- *     core.c        a message comes in; the batch opens, commits, confirms
+ *     session.c     a message comes in, from whom, and is handed on
+ *     core.c        the batch opens, commits, confirms
  *     publish.c     a publication: one item, or several as one
  *     admit.c       is the event well-formed, authentic, allowed?
  *     care_event.c  a repeat? kept at all? → route.c decides → an entry with its decisions → into the inboxes
@@ -184,6 +185,18 @@ bool refuse(struct core *core, Error **error, Carehub__V1__ErrorCode code, const
 bool error_retries(Carehub__V1__ErrorCode code);
 
 void say(int level, const char *format, ...) __attribute__((format(printf, 2, 3)));
+
+/* Takes the time that the core is told. */
+void time_take(struct core *core, struct core_time now);
+
+/* ---- session.c ------------------------------------------------------------------------------------------------------ */
+
+void core_sessions_close(struct core *core);
+/* Tells the gate which keys may come in. */
+void send_standings(struct core *core);
+/* What is no longer in standing must not receive either, nor listen; nor may a client go on with what it has no right to
+ * any more. */
+void drop_revoked(struct core *core);
 
 /* ---- publish.c, admit.c, care_event.c, facts.c ---------------------------------------------------------------------- */
 
