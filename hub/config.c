@@ -15,8 +15,7 @@
 
 #define DEFAULT_LISTEN "tcp://127.0.0.1:7460"
 
-/* ---- Reading one value of each kind
- * ---------------------------------------------------------------------------- */
+/* ---- Reading one value of each kind ----------------------------------------------------------------------------- */
 
 /* A value on its way into the struct. */
 struct reading {
@@ -67,10 +66,8 @@ static bool read_listen(struct reading *reading, void *field)
     struct config *config = reading->config;
 
     (void)field;
-    reading->complaint =
-        "has to be tcp://ADDRESS:PORT, at most 8 times; ADDRESS is one of this machine, PORT may be *";
-    if (strncmp(reading->value, "tcp://", 6) != 0 || !strchr(reading->value + 6, ':') ||
-        config->n_listen == LISTEN_MAX)
+    reading->complaint = "has to be tcp://ADDRESS:PORT, at most 8 times; ADDRESS is one of this machine, PORT may be *";
+    if (strncmp(reading->value, "tcp://", 6) != 0 || !strchr(reading->value + 6, ':') || config->n_listen == LISTEN_MAX)
         return false;
     return read_text(reading, &config->listen[config->n_listen++]);
 }
@@ -80,8 +77,7 @@ bool config_parse_key(const char *hex, uint8_t key[CONFIG_KEY_BYTES])
     size_t size;
 
     return strlen(hex) == 2 * CONFIG_KEY_BYTES &&
-           sodium_hex2bin(key, CONFIG_KEY_BYTES, hex, strlen(hex), NULL, &size, NULL) == 0 &&
-           size == CONFIG_KEY_BYTES;
+           sodium_hex2bin(key, CONFIG_KEY_BYTES, hex, strlen(hex), NULL, &size, NULL) == 0 && size == CONFIG_KEY_BYTES;
 }
 
 static bool read_key(struct reading *reading, void *field)
@@ -127,8 +123,7 @@ static bool read_level(struct reading *reading, void *field)
     return log_level_by_name(reading->value, field);
 }
 
-/* ---- The settings
- * ------------------------------------------------------------------------------------------------- */
+/* ---- The settings ----------------------------------------------------------------------------------------------- */
 
 #define FIELD(member) offsetof(struct config, member)
 
@@ -155,8 +150,7 @@ static const struct setting {
 
 enum { SETTINGS = sizeof settings / sizeof settings[0] };
 
-static bool read_setting(struct reading *reading, zconfig_t *item, bool seen[SETTINGS],
-                         char error[CONFIG_ERROR_BYTES])
+static bool read_setting(struct reading *reading, zconfig_t *item, bool seen[SETTINGS], char error[CONFIG_ERROR_BYTES])
 {
     const char *name = zconfig_name(item);
 
@@ -175,9 +169,8 @@ static bool read_setting(struct reading *reading, zconfig_t *item, bool seen[SET
         snprintf(error, CONFIG_ERROR_BYTES, "%s: setting '%s' %s", reading->path, name, reading->complaint);
         return false;
     }
-    snprintf(error, CONFIG_ERROR_BYTES,
-             "%s: there is no setting '%s'; hub.conf.example lists those that there are", reading->path,
-             name);
+    snprintf(error, CONFIG_ERROR_BYTES, "%s: there is no setting '%s'; hub.conf.example lists those that there are",
+             reading->path, name);
     return false;
 }
 
@@ -191,16 +184,14 @@ static bool read_settings(struct reading *reading, zconfig_t *root, char error[C
     }
     for (size_t i = 0; i < SETTINGS; i++) {
         if (settings[i].required && !seen[i]) {
-            snprintf(error, CONFIG_ERROR_BYTES, "%s: setting '%s' is missing", reading->path,
-                     settings[i].name);
+            snprintf(error, CONFIG_ERROR_BYTES, "%s: setting '%s' is missing", reading->path, settings[i].name);
             return false;
         }
     }
     return true;
 }
 
-/* ---- The file
- * ------------------------------------------------------------------------------------------------------ */
+/* ---- The file --------------------------------------------------------------------------------------------------- */
 
 char *config_read_file(const char *path, size_t max, char error[CONFIG_ERROR_BYTES])
 {
@@ -237,10 +228,8 @@ bool config_load(struct config *config, const char *path, char error[CONFIG_ERRO
     zconfig_t *root = zconfig_str_load(text); /* tells on stderr which line it does not understand */
     free(text);
     if (!root) {
-        snprintf(
-            error, CONFIG_ERROR_BYTES,
-            "%s: not in the form 'setting = value'; the line in brackets above is the first that is wrong",
-            path);
+        snprintf(error, CONFIG_ERROR_BYTES,
+                 "%s: not in the form 'setting = value'; the line in brackets above is the first that is wrong", path);
         return false;
     }
     bool ok = read_settings(&reading, root, error);

@@ -39,8 +39,7 @@ static struct core_time time_now(void)
     return (struct core_time){clock_ms(CLOCK_REALTIME), clock_ms(CLOCK_BOOTTIME)};
 }
 
-/* ---- The queue's other end
- * --------------------------------------------------------------------------------------- */
+/* ---- The queue's other end -------------------------------------------------------------------------------------- */
 
 static void append(struct core_thread *thread, struct queue_node *nodes)
 {
@@ -83,8 +82,7 @@ static void commit_batch(struct core_thread *thread)
         thread->options.room(thread->options.room_arg);
 }
 
-/* ---- Sleeping
- * ------------------------------------------------------------------------------------------------------ */
+/* ---- Sleeping --------------------------------------------------------------------------------------------------- */
 
 /* How long there is nothing to do unless something arrives; 0: go on at once. */
 static int64_t idle_ms(struct core_thread *thread)
@@ -118,8 +116,7 @@ static void poke(void *queue)
     queue_poke(queue);
 }
 
-/* ---- The thread
- * ------------------------------------------------------------------------------------------------------ */
+/* ---- The thread ------------------------------------------------------------------------------------------------- */
 
 static struct core_time clock_now(void *ctx)
 {

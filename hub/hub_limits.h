@@ -17,7 +17,7 @@ enum {
     SESSIONS_MAX = 4096,
     SESSIONS_UNENROLLED_MAX = 64,
     HANDSHAKE_MS = 3000,
-    HEARTBEAT_MS = 10000,        /* a client that was silent for this long sends an empty frame */
+    HEARTBEAT_MS = 10000, /* a client that was silent for this long sends an empty frame */
     SESSION_SILENT_MAX_MS = 30000,
     PUBLISH_MAX_UNCONFIRMED = 4096, /* items of one session */
     PUBLISH_MAX_UNCONFIRMED_BYTES = 8 << 20,
@@ -53,18 +53,18 @@ enum {
 
     /* Deliveries. */
     INBOX_MAX_UNDELIVERED = 1000000,
-    LANE_WINDOW = 8192,          /* deliveries of a lane that are in memory at a time; a power of two */
-    EXCEPTIONS_MAX = 10000,      /* refused, dead or out of order, of one inbox */
+    LANE_WINDOW = 8192,     /* deliveries of a lane that are in memory at a time; a power of two */
+    EXCEPTIONS_MAX = 10000, /* refused, dead or out of order, of one inbox */
     NACK_CODE_MAX_BYTES = 64,
-    RETRY_FIRST_MS = 5000,       /* doubles each time … */
-    RETRY_LONGEST_MS = 3600000,  /* … up to this */
-    RETRY_ATTEMPTS_MAX = 16,     /* then it is dead: about half a day */
+    RETRY_FIRST_MS = 5000,      /* doubles each time … */
+    RETRY_LONGEST_MS = 3600000, /* … up to this */
+    RETRY_ATTEMPTS_MAX = 16,    /* then it is dead: about half a day */
 };
 
 #define DAY_MS (24LL * 60 * 60 * 1000)
-#define DISK_RESERVE_BYTES (256ULL << 20) /* with less free, no more events are taken */
-#define IDS_KEPT_MS (90 * DAY_MS)            /* a repeat is recognised for at least this long */
-#define ID_AHEAD_MAX_MS (10LL * 60 * 1000)   /* an id's time may be this far in the future */
+#define DISK_RESERVE_BYTES (256ULL << 20)  /* with less free, no more events are taken */
+#define IDS_KEPT_MS (90 * DAY_MS)          /* a repeat is recognised for at least this long */
+#define ID_AHEAD_MAX_MS (10LL * 60 * 1000) /* an id's time may be this far in the future */
 #define DELIVERY_TIME_TO_LIVE_MS (90 * DAY_MS)
 #define DELIVERY_TIME_TO_LIVE_MAX_MS (3650 * DAY_MS)
 #define HELD_DEADLINE_MS (14 * DAY_MS)

@@ -100,8 +100,7 @@ void log_line_at(struct log_site *site, enum log_level level, const char *format
     make_one_line(line);
     used = strlen(line);
     if (left_out > 0)
-        used += (size_t)snprintf(line + used, sizeof line - used, " (%u like this were left out before)",
-                                 left_out);
+        used += (size_t)snprintf(line + used, sizeof line - used, " (%u like this were left out before)", left_out);
     line[used++] = '\n';
     if (write(STDERR_FILENO, line, used) < 0) {
         /* there is nobody left to tell */

@@ -23,10 +23,10 @@ struct log_site {
     atomic_uint said, left_out;
 };
 
-#define LOG_LINE(level, ...)                                                                                 \
-    do {                                                                                                     \
-        static struct log_site log_site_here;                                                                \
-        log_line_at(&log_site_here, (level), __VA_ARGS__);                                                   \
+#define LOG_LINE(level, ...)                                                                                           \
+    do {                                                                                                               \
+        static struct log_site log_site_here;                                                                          \
+        log_line_at(&log_site_here, (level), __VA_ARGS__);                                                             \
     } while (0)
 
 /* Lines above this level are not written; LOG_LEVEL_INFO at first. */

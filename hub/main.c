@@ -45,8 +45,7 @@ struct daemon {
     struct core_thread *core;
 };
 
-/* ---- The command line
- * ----------------------------------------------------------------------------------------- */
+/* ---- The command line ------------------------------------------------------------------------------------------- */
 
 struct arguments {
     const char *config;
@@ -107,8 +106,7 @@ static bool load(struct daemon *d, const char *path)
     return false;
 }
 
-/* ---- Starting
- * ---------------------------------------------------------------------------------------------------- */
+/* ---- Starting --------------------------------------------------------------------------------------------------- */
 
 static bool start_gate(struct daemon *d)
 {
@@ -201,8 +199,7 @@ static bool start(struct daemon *d)
     return true;
 }
 
-/* ---- Ending
- * ------------------------------------------------------------------------------------------------------- */
+/* ---- Ending ----------------------------------------------------------------------------------------------------- */
 
 /* What was received is still committed and confirmed; what was not read yet stays with the clients. */
 static void stop(struct daemon *d)

@@ -22,8 +22,7 @@ static bool is_private(const char *path, mode_t allowed, char error[CONFIG_ERROR
     if (S_ISREG(about.st_mode) && (about.st_mode & 07777 & ~allowed) == 0)
         return true;
     snprintf(error, CONFIG_ERROR_BYTES,
-             "%s may be read by others: chmod 0600 it; if others have access to this machine, make a new key",
-             path);
+             "%s may be read by others: chmod 0600 it; if others have access to this machine, make a new key", path);
     return false;
 }
 
@@ -79,8 +78,7 @@ static bool load_pair(struct secrets *secrets, const char *path, char error[CONF
 
     if (!text)
         return false;
-    if (!find_key(text, "public-key", secrets->public_key) ||
-        !find_key(text, "secret-key", secrets->secret_key))
+    if (!find_key(text, "public-key", secrets->public_key) || !find_key(text, "secret-key", secrets->secret_key))
         wrong = "needs two lines, public-key = and secret-key =, each with 64 hexadecimal digits";
     else if (crypto_scalarmult_base(derived, secrets->secret_key) != 0 ||
              memcmp(derived, secrets->public_key, sizeof derived) != 0)

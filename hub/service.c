@@ -46,12 +46,10 @@ bool service_become(const char *user, char error[SERVICE_ERROR_BYTES])
     if (account->pw_uid == geteuid())
         return true;
     if (geteuid() != 0) {
-        snprintf(error, SERVICE_ERROR_BYTES,
-                 "only root can become user '%s'; start it as that user, or as root", user);
+        snprintf(error, SERVICE_ERROR_BYTES, "only root can become user '%s'; start it as that user, or as root", user);
         return false;
     }
-    if (initgroups(user, account->pw_gid) != 0 ||
-        setresgid(account->pw_gid, account->pw_gid, account->pw_gid) != 0 ||
+    if (initgroups(user, account->pw_gid) != 0 || setresgid(account->pw_gid, account->pw_gid, account->pw_gid) != 0 ||
         setresuid(account->pw_uid, account->pw_uid, account->pw_uid) != 0) {
         snprintf(error, SERVICE_ERROR_BYTES, "cannot become user '%s': %s", user, strerror(errno));
         return false;
@@ -75,8 +73,7 @@ bool service_lock(const char *database, char error[SERVICE_ERROR_BYTES])
     }
     if (flock(fd, LOCK_EX | LOCK_NB) != 0) {
         snprintf(error, SERVICE_ERROR_BYTES,
-                 errno == EWOULDBLOCK ? "another hub has %s open; stop it first" : "cannot lock %s",
-                 database);
+                 errno == EWOULDBLOCK ? "another hub has %s open; stop it first" : "cannot lock %s", database);
         close(fd);
         return false;
     }

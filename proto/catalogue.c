@@ -67,8 +67,7 @@ Carehub__V1__Level field_class(uint32_t field_number)
     return field_number < 64 ? CAREHUB__V1__LEVEL__LEVEL_CARE : CAREHUB__V1__LEVEL__LEVEL_CLINICAL;
 }
 
-/* ---- Views
- * ----------------------------------------------------------------------------------------------------- */
+/* ---- Views ------------------------------------------------------------------------------------------------------ */
 
 static size_t varint_read(const uint8_t *at, size_t size, uint64_t *value)
 {

@@ -114,8 +114,7 @@ static bool append_part(uint8_t *buf, size_t *used, const char *part)
     return true;
 }
 
-enum eventid_status eventid_derive(uint8_t id[EVENTID_BYTES], uint64_t time_ms,
-                                   const struct eventid_native *native)
+enum eventid_status eventid_derive(uint8_t id[EVENTID_BYTES], uint64_t time_ms, const struct eventid_native *native)
 {
     uint8_t framed[sizeof DERIVE_LABEL + 3 * (4 + EVENTID_PART_MAX_BYTES)];
     size_t used = sizeof DERIVE_LABEL; // its NUL included: it ends the label

@@ -26,16 +26,16 @@
 enum eventid_status {
     EVENTID_OK = 0,
     EVENTID_TIME_RANGE, // the time is above EVENTID_TIME_MAX_MS
-    EVENTID_PART_SIZE, // a part is longer than EVENTID_PART_MAX_BYTES, or sender and native id are both empty
-    EVENTID_NO_RANDOM, // the system's random source failed
-    EVENTID_NO_DIGEST, // libcrypto could not do SHA-256
+    EVENTID_PART_SIZE,  // a part is longer than EVENTID_PART_MAX_BYTES, or sender and native id are both empty
+    EVENTID_NO_RANDOM,  // the system's random source failed
+    EVENTID_NO_DIGEST,  // libcrypto could not do SHA-256
 };
 
 // What names a native message. NUL-terminated UTF-8, owned by the caller; NULL counts as empty.
 struct eventid_native {
     const char *sender; // who assigned native_id: for HL7 v2 MSH-3 and MSH-4
     const char *id;     // the native message's id: for HL7 v2 MSH-10
-    const char *time; // its time exactly as it was written: for HL7 v2 MSH-7. Senders restart their counters
+    const char *time;   // its time exactly as it was written: for HL7 v2 MSH-7. Senders restart their counters
 };
 
 // A sentence for a status. Static storage.
@@ -52,8 +52,7 @@ enum eventid_status eventid_new_at(uint8_t id[EVENTID_BYTES], uint64_t time_ms);
 // The version 8 id of a native message with source time time_ms (ms since 1970, UTC). The digest is over a
 // fixed label and the three parts, each preceded by its length in 4 bytes, big-endian, so that no two
 // different triples give the same bytes. Deterministic; safe from any thread.
-enum eventid_status eventid_derive(uint8_t id[EVENTID_BYTES], uint64_t time_ms,
-                                   const struct eventid_native *native);
+enum eventid_status eventid_derive(uint8_t id[EVENTID_BYTES], uint64_t time_ms, const struct eventid_native *native);
 
 // True when id has version 7 or 8 and the variant of RFC 9562.
 bool eventid_valid(const uint8_t id[EVENTID_BYTES]);

@@ -59,12 +59,9 @@ static const struct {
     [IDENTIFIER_NO_SYSTEM] = {"no-system", "the system must be 1 to 255 bytes of printable UTF-8"},
     [IDENTIFIER_NO_VALUE] = {"no-value", "the value is empty"},
     [IDENTIFIER_BAD_VALUE] = {"bad-value", "the value must be 1 to 127 bytes of printable UTF-8"},
-    [IDENTIFIER_NOT_DIGITS] = {"not-digits",
-                               "only digits, and dots, dashes and spaces between them, belong here"},
-    [IDENTIFIER_LENGTH] = {"length",
-                           "wrong number of digits: SSIN has 11, NIHDI 11 or 8, CBE 10, CNK up to 7"},
-    [IDENTIFIER_CHECK_DIGITS] = {"check-digits",
-                                 "the check digits do not fit: probably a typing error or a dummy"},
+    [IDENTIFIER_NOT_DIGITS] = {"not-digits", "only digits, and dots, dashes and spaces between them, belong here"},
+    [IDENTIFIER_LENGTH] = {"length", "wrong number of digits: SSIN has 11, NIHDI 11 or 8, CBE 10, CNK up to 7"},
+    [IDENTIFIER_CHECK_DIGITS] = {"check-digits", "the check digits do not fit: probably a typing error or a dummy"},
     [IDENTIFIER_DATE] = {"date", "the birth date in the number does not exist"},
 };
 
@@ -150,8 +147,7 @@ static enum identifier_status check_cbe(struct identifier *id)
 {
     if (strlen(id->value) != CBE_DIGITS)
         return IDENTIFIER_LENGTH;
-    return number(id->value + 8, 2) == 97 - number(id->value, 8) % 97 ? IDENTIFIER_VALID
-                                                                      : IDENTIFIER_CHECK_DIGITS;
+    return number(id->value + 8, 2) == 97 - number(id->value, 8) % 97 ? IDENTIFIER_VALID : IDENTIFIER_CHECK_DIGITS;
 }
 
 // Seven digits, of which leading zeros may be missing; the last one as Luhn has it.
@@ -203,8 +199,7 @@ static enum identifier_status copy_digits(const char *value, char out[IDENTIFIER
     return n > 0 ? IDENTIFIER_VALID : IDENTIFIER_NO_VALUE;
 }
 
-static enum identifier_status check_value(enum identifier_system system, const char *value,
-                                          struct identifier *out)
+static enum identifier_status check_value(enum identifier_system system, const char *value, struct identifier *out)
 {
     memset(out, 0, sizeof *out);
     out->system = system;

@@ -56,8 +56,7 @@ static enum pbcheck_status fail(struct walk *w, enum pbcheck_status status, cons
     return status;
 }
 
-static enum pbcheck_status long_varint(struct walk *w, const uint8_t *end, unsigned bytes_max,
-                                       uint64_t *value)
+static enum pbcheck_status long_varint(struct walk *w, const uint8_t *end, unsigned bytes_max, uint64_t *value)
 {
     const uint8_t *start = w->at;
     uint64_t v = 0;
@@ -78,8 +77,7 @@ static enum pbcheck_status long_varint(struct walk *w, const uint8_t *end, unsig
 }
 
 // Reads a varint of at most bytes_max bytes before end. Most keys, lengths and enum values take one byte.
-static inline enum pbcheck_status read_varint(struct walk *w, const uint8_t *end, unsigned bytes_max,
-                                              uint64_t *value)
+static inline enum pbcheck_status read_varint(struct walk *w, const uint8_t *end, unsigned bytes_max, uint64_t *value)
 {
     if (w->at < end && *w->at < 0x80) {
         *value = *w->at++;
@@ -148,16 +146,14 @@ static bool enum_has(const ProtobufCEnumDescriptor *e, uint64_t wire)
     return false;
 }
 
-static enum pbcheck_status check_varint(struct walk *w, const ProtobufCFieldDescriptor *field,
-                                        const uint8_t *end)
+static enum pbcheck_status check_varint(struct walk *w, const ProtobufCFieldDescriptor *field, const uint8_t *end)
 {
     const uint8_t *start = w->at;
     uint64_t value = 0;
     enum pbcheck_status status = read_varint(w, end, VARINT_BYTES_MAX, &value);
     if (status != PBCHECK_OK)
         return status;
-    if (field->type == PROTOBUF_C_TYPE_ENUM && !w->limits->allow_unknown_enum &&
-        !enum_has(field->descriptor, value))
+    if (field->type == PROTOBUF_C_TYPE_ENUM && !w->limits->allow_unknown_enum && !enum_has(field->descriptor, value))
         return fail(w, PBCHECK_UNKNOWN_ENUM, start);
     return PBCHECK_OK;
 }
@@ -226,8 +222,7 @@ static enum pbcheck_status check_packed(struct walk *w, const ProtobufCFieldDesc
     return status;
 }
 
-static enum pbcheck_status check_delimited(struct walk *w, const ProtobufCFieldDescriptor *field,
-                                           const uint8_t *end)
+static enum pbcheck_status check_delimited(struct walk *w, const ProtobufCFieldDescriptor *field, const uint8_t *end)
 {
     size_t len = 0;
     enum pbcheck_status status = read_length(w, end, &len);
@@ -244,8 +239,8 @@ static enum pbcheck_status check_delimited(struct walk *w, const ProtobufCFieldD
     return PBCHECK_OK;
 }
 
-static enum pbcheck_status check_value(struct walk *w, const ProtobufCFieldDescriptor *field,
-                                       ProtobufCWireType wire, const uint8_t *end)
+static enum pbcheck_status check_value(struct walk *w, const ProtobufCFieldDescriptor *field, ProtobufCWireType wire,
+                                       const uint8_t *end)
 {
     switch (wire) {
     case PROTOBUF_C_WIRE_TYPE_VARINT:
@@ -258,9 +253,8 @@ static enum pbcheck_status check_value(struct walk *w, const ProtobufCFieldDescr
 }
 
 // Notes that a singular field occurred, and its oneof with it.
-static enum pbcheck_status note_singular(struct walk *w, struct frame *f,
-                                         const ProtobufCFieldDescriptor *field, unsigned index,
-                                         const uint8_t *key)
+static enum pbcheck_status note_singular(struct walk *w, struct frame *f, const ProtobufCFieldDescriptor *field,
+                                         unsigned index, const uint8_t *key)
 {
     uint64_t bit = UINT64_C(1) << (index % 64);
 
@@ -302,8 +296,7 @@ static const ProtobufCFieldDescriptor *find_field(struct frame *f, uint32_t numb
     return NULL;
 }
 
-static enum pbcheck_status check_unknown(struct walk *w, ProtobufCWireType wire, const uint8_t *end,
-                                         const uint8_t *key)
+static enum pbcheck_status check_unknown(struct walk *w, ProtobufCWireType wire, const uint8_t *end, const uint8_t *key)
 {
     uint64_t ignored = 0;
     size_t len = 0;
@@ -324,9 +317,8 @@ static enum pbcheck_status check_unknown(struct walk *w, ProtobufCWireType wire,
     return status;
 }
 
-static enum pbcheck_status check_repeated(struct walk *w, struct frame *f,
-                                          const ProtobufCFieldDescriptor *field, ProtobufCWireType wire,
-                                          const uint8_t *key)
+static enum pbcheck_status check_repeated(struct walk *w, struct frame *f, const ProtobufCFieldDescriptor *field,
+                                          ProtobufCWireType wire, const uint8_t *key)
 {
     ProtobufCWireType own = wire_type_of(field->type);
     unsigned index = (unsigned)(field - f->type->fields);
@@ -344,9 +336,8 @@ static enum pbcheck_status check_repeated(struct walk *w, struct frame *f,
     return fail(w, PBCHECK_WIRE_TYPE, key);
 }
 
-static enum pbcheck_status check_singular(struct walk *w, struct frame *f,
-                                          const ProtobufCFieldDescriptor *field, ProtobufCWireType wire,
-                                          const uint8_t *key)
+static enum pbcheck_status check_singular(struct walk *w, struct frame *f, const ProtobufCFieldDescriptor *field,
+                                          ProtobufCWireType wire, const uint8_t *key)
 {
     unsigned index = (unsigned)(field - f->type->fields);
 

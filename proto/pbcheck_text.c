@@ -20,8 +20,7 @@ static const struct {
     [PBCHECK_TOO_DEEP] = {"too-deep", "messages nested deeper than the limit"},
     [PBCHECK_TOO_MANY_REPEATS] = {"too-many-repeats", "repeated field with more elements than the limit"},
     [PBCHECK_TOO_MANY_ELEMENTS] = {"too-many-elements", "more fields and elements than the limit"},
-    [PBCHECK_SCHEMA] = {"schema",
-                        "message type larger than the checker is made for: report this as a defect"},
+    [PBCHECK_SCHEMA] = {"schema", "message type larger than the checker is made for: report this as a defect"},
 };
 
 #define STATUS_COUNT (sizeof statuses / sizeof statuses[0])

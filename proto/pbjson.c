@@ -28,8 +28,7 @@ static struct json_object *write_double(double value, bool is_float)
         return json_object_new_double_s(value, "-0.0");
     for (int digits = is_float ? 6 : 15;; digits++) {
         snprintf(text, sizeof text, "%.*g", digits, value);
-        if (is_float ? digits == 9 || strtof(text, NULL) == (float)value
-                     : digits == 17 || strtod(text, NULL) == value)
+        if (is_float ? digits == 9 || strtof(text, NULL) == (float)value : digits == 17 || strtod(text, NULL) == value)
             return json_object_new_double_s(value, text);
     }
 }
@@ -55,8 +54,8 @@ static struct json_object *write_enum(const ProtobufCEnumDescriptor *type, int v
     return named ? json_object_new_string(named->name) : json_object_new_int(value);
 }
 
-static struct json_object *write_bytes(const ProtobufCFieldDescriptor *field,
-                                       const ProtobufCBinaryData *bytes, unsigned flags)
+static struct json_object *write_bytes(const ProtobufCFieldDescriptor *field, const ProtobufCBinaryData *bytes,
+                                       unsigned flags)
 {
     if ((flags & PBJSON_UUID) != 0 && bytes->len == EVENTID_BYTES && pbjson_holds_id(field)) {
         char uuid[EVENTID_TEXT_CHARS];
@@ -78,8 +77,8 @@ static struct json_object *write_bytes(const ProtobufCFieldDescriptor *field,
 }
 
 // Writes the value at place. Never a JSON null, so that NULL is always an error.
-static struct json_object *write_value(const ProtobufCFieldDescriptor *field, const void *place,
-                                       unsigned flags, unsigned depth)
+static struct json_object *write_value(const ProtobufCFieldDescriptor *field, const void *place, unsigned flags,
+                                       unsigned depth)
 {
     switch (field->type) {
     case PROTOBUF_C_TYPE_INT32:
@@ -160,8 +159,8 @@ static bool has_value(const ProtobufCFieldDescriptor *field, const void *place)
 }
 
 // Writes one field of m into object, or leaves it out. False on error.
-static bool write_field(struct json_object *object, const ProtobufCMessage *m,
-                        const ProtobufCFieldDescriptor *field, unsigned flags, unsigned depth)
+static bool write_field(struct json_object *object, const ProtobufCMessage *m, const ProtobufCFieldDescriptor *field,
+                        unsigned flags, unsigned depth)
 {
     const char *base = (const char *)m;
     const void *place = base + field->offset;

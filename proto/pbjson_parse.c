@@ -92,8 +92,8 @@ static bool read_array(struct pbjson_reader *r, const ProtobufCFieldDescriptor *
     return true;
 }
 
-static bool read_singular(struct pbjson_reader *r, const ProtobufCFieldDescriptor *field,
-                          struct json_object *j, ProtobufCMessage *m)
+static bool read_singular(struct pbjson_reader *r, const ProtobufCFieldDescriptor *field, struct json_object *j,
+                          ProtobufCMessage *m)
 {
     uint32_t *chosen = NULL;
 
@@ -121,8 +121,8 @@ static const ProtobufCFieldDescriptor *find_field(const ProtobufCMessageDescript
     return NULL;
 }
 
-static bool read_field(struct pbjson_reader *r, ProtobufCMessage *m, struct json_object *object,
-                       const char *key, struct json_object *j)
+static bool read_field(struct pbjson_reader *r, ProtobufCMessage *m, struct json_object *object, const char *key,
+                       struct json_object *j)
 {
     char camel[PBJSON_NAME_CHARS];
     const ProtobufCFieldDescriptor *field = find_field(m->descriptor, key, camel);
@@ -174,8 +174,8 @@ static ProtobufCMessage *read_message(struct pbjson_reader *r, const ProtobufCMe
     return m;
 }
 
-ProtobufCMessage *pbjson_parse_object(const ProtobufCMessageDescriptor *d, struct json_object *object,
-                                      unsigned flags, struct pbjson_error *err)
+ProtobufCMessage *pbjson_parse_object(const ProtobufCMessageDescriptor *d, struct json_object *object, unsigned flags,
+                                      struct pbjson_error *err)
 {
     struct pbjson_error unwanted;
     struct pbjson_reader r = {.err = err ? err : &unwanted, .flags = flags};

@@ -83,8 +83,7 @@ static bool get_integer(struct json_object *j, struct integer *out)
 }
 
 // Reads an integer of the given bits (32 or 64) into place.
-static bool read_integer(struct pbjson_reader *r, struct json_object *j, bool is_signed, unsigned bits,
-                         void *place)
+static bool read_integer(struct pbjson_reader *r, struct json_object *j, bool is_signed, unsigned bits, void *place)
 {
     static const char *const expected[2][2] = {
         {"an integer from 0 to 4294967295", "an integer from 0 to 18446744073709551615, best as a string"},
@@ -113,8 +112,7 @@ static bool get_double(struct json_object *j, double *out)
 
     if (!get_text(j, &text)) {
         *out = json_object_get_double(j); // an overflow makes it infinite
-        return (json_object_is_type(j, json_type_double) || json_object_is_type(j, json_type_int)) &&
-               isfinite(*out);
+        return (json_object_is_type(j, json_type_double) || json_object_is_type(j, json_type_int)) && isfinite(*out);
     }
     static const struct {
         const char *name;
@@ -166,16 +164,14 @@ static const ProtobufCEnumValue *find_enum(const ProtobufCEnumDescriptor *type, 
     struct integer number;
 
     if (get_text(j, &text)) // a name with NUL in it is none
-        return strlen(text.chars) == text.len ? protobuf_c_enum_descriptor_get_value_by_name(type, text.chars)
-                                              : NULL;
+        return strlen(text.chars) == text.len ? protobuf_c_enum_descriptor_get_value_by_name(type, text.chars) : NULL;
     if (!get_integer(j, &number) || number.magnitude > INT32_MAX)
         return NULL;
     int value = (int)number.magnitude;
     return protobuf_c_enum_descriptor_get_value(type, number.negative ? -value : value);
 }
 
-static bool read_enum(struct pbjson_reader *r, const ProtobufCEnumDescriptor *type, struct json_object *j,
-                      int *place)
+static bool read_enum(struct pbjson_reader *r, const ProtobufCEnumDescriptor *type, struct json_object *j, int *place)
 {
     const ProtobufCEnumValue *value = find_enum(type, j);
     if (!value) {
@@ -217,8 +213,7 @@ static bool read_bytes(struct pbjson_reader *r, const ProtobufCFieldDescriptor *
     if (!data)
         return pbjson_fail(r, PBJSON_NO_MEMORY, "more memory");
     size_t len = EVENTID_BYTES; // less than 36 characters decode to
-    if (!(uuid && eventid_parse(text.chars, text.len, data)) &&
-        !base64_decode(text.chars, text.len, data, &len)) {
+    if (!(uuid && eventid_parse(text.chars, text.len, data)) && !base64_decode(text.chars, text.len, data, &len)) {
         free(data);
         return pbjson_fail(r, PBJSON_MISMATCH, expected);
     }

@@ -95,8 +95,8 @@ static struct hl7v2_value piece(struct hl7v2_value value, char delimiter, unsign
 }
 
 // MSH-1 and MSH-2 are the delimiters themselves and have no parts.
-static struct hl7v2_value delimiter_field(const struct hl7v2_message *self,
-                                          const struct hl7v2_segment *segment, unsigned field, bool first)
+static struct hl7v2_value delimiter_field(const struct hl7v2_message *self, const struct hl7v2_segment *segment,
+                                          unsigned field, bool first)
 {
     if (!first)
         return absent();
@@ -123,8 +123,7 @@ struct hl7v2_value hl7v2_segment_get(const struct hl7v2_message *self, size_t in
     const struct hl7v2_segment *segment = &self->segments[index];
     if (is_header(segment)) {
         if (field == 1 || field == 2)
-            return delimiter_field(self, segment, field,
-                                   repetition <= 1 && component <= 1 && subcomponent <= 1);
+            return delimiter_field(self, segment, field, repetition <= 1 && component <= 1 && subcomponent <= 1);
         field = field == 0 ? 0 : field - 1;
     }
     struct hl7v2_value value = whole_field(self, segment, field);
@@ -133,8 +132,8 @@ struct hl7v2_value hl7v2_segment_get(const struct hl7v2_message *self, size_t in
     return piece(value, self->delimiters.subcomponent, subcomponent);
 }
 
-struct hl7v2_value hl7v2_get(const struct hl7v2_message *self, const char *name, unsigned occurrence,
-                             unsigned field, unsigned repetition, unsigned component, unsigned subcomponent)
+struct hl7v2_value hl7v2_get(const struct hl7v2_message *self, const char *name, unsigned occurrence, unsigned field,
+                             unsigned repetition, unsigned component, unsigned subcomponent)
 {
     ptrdiff_t index = hl7v2_segment_find(self, name, occurrence);
     if (index < 0)
@@ -196,8 +195,7 @@ struct hl7v2_value hl7v2_path(const struct hl7v2_message *self, const char *path
         return absent();
     memcpy(name, path, 3);
     const char *at = path + 3;
-    if (!read_bracket(&at, &segment) || *at++ != '-' || !read_number(&at, &field) ||
-        !read_bracket(&at, &repetition))
+    if (!read_bracket(&at, &segment) || *at++ != '-' || !read_number(&at, &field) || !read_bracket(&at, &repetition))
         return absent();
     if (!read_part(&at, &component))
         return absent();
@@ -228,8 +226,8 @@ static bool fail_header(struct hl7v2_error *error, const struct hl7v2_message *s
     struct hl7v2_value value = hl7v2_segment_get(self, 0, field, 0, 0, 0);
     size_t offset = value.presence == HL7V2_ABSENT ? self->segments[0].end : (size_t)(value.at - self->text);
     hl7v2_fail(error, status,
-               status == HL7V2_ERR_FIELD_MISSING ? HL7V2_CONDITION_REQUIRED_FIELD : HL7V2_CONDITION_TOO_LONG,
-               offset, text);
+               status == HL7V2_ERR_FIELD_MISSING ? HL7V2_CONDITION_REQUIRED_FIELD : HL7V2_CONDITION_TOO_LONG, offset,
+               text);
     error->location = (struct hl7v2_location){.segment = "MSH", .sequence = 1, .field = field};
     error->segment_number = 1;
     return false;
@@ -241,8 +239,7 @@ bool hl7v2_check_header(const struct hl7v2_message *self, struct hl7v2_error *er
         return fail_header(error, self, 9, HL7V2_ERR_FIELD_MISSING, "MSH-9, the message type, is missing");
     struct hl7v2_value id = hl7v2_segment_get(self, 0, 10, 0, 0, 0);
     if (id.presence != HL7V2_VALUED)
-        return fail_header(error, self, 10, HL7V2_ERR_FIELD_MISSING,
-                           "MSH-10, the message control id, is missing");
+        return fail_header(error, self, 10, HL7V2_ERR_FIELD_MISSING, "MSH-10, the message control id, is missing");
     if (id.len > HL7V2_CONTROL_ID_MAX_BYTES)
         return fail_header(error, self, 10, HL7V2_ERR_FIELD_TOO_LONG,
                            "MSH-10, the message control id, is longer than 199 bytes");

@@ -103,11 +103,11 @@ struct hl7v2_options {
     const char *undeclared_charset;
 };
 
-#define HL7V2_OPTIONS_DEFAULT                                                                                \
-    ((struct hl7v2_options){.message_max_bytes = HL7V2_MESSAGE_MAX_BYTES,                                    \
-                            .segments_max = HL7V2_SEGMENTS_MAX,                                              \
-                            .segment_fields_max = HL7V2_SEGMENT_FIELDS_MAX,                                  \
-                            .fields_max = HL7V2_FIELDS_MAX,                                                  \
+#define HL7V2_OPTIONS_DEFAULT                                                                                          \
+    ((struct hl7v2_options){.message_max_bytes = HL7V2_MESSAGE_MAX_BYTES,                                              \
+                            .segments_max = HL7V2_SEGMENTS_MAX,                                                        \
+                            .segment_fields_max = HL7V2_SEGMENT_FIELDS_MAX,                                            \
+                            .fields_max = HL7V2_FIELDS_MAX,                                                            \
                             .undeclared_charset = "8859/1"})
 
 // The characters of MSH-1 and MSH-2. One that the sender left out is 0: it does not occur.
@@ -154,10 +154,10 @@ bool hl7v2_check_header(const struct hl7v2_message *self, struct hl7v2_error *er
 
 // What the message is made of.
 const struct hl7v2_delimiters *hl7v2_delimiters(const struct hl7v2_message *self);
-unsigned hl7v2_notes(const struct hl7v2_message *self);        // enum hl7v2_note, or'ed
-size_t hl7v2_replaced_bytes(const struct hl7v2_message *self); // bytes that became U+FFFD
-const char *hl7v2_charset(const struct hl7v2_message *self);   // table 0211 name of the set that was used
-size_t hl7v2_segment_count(const struct hl7v2_message *self);  // MSH included
+unsigned hl7v2_notes(const struct hl7v2_message *self);                      // enum hl7v2_note, or'ed
+size_t hl7v2_replaced_bytes(const struct hl7v2_message *self);               // bytes that became U+FFFD
+const char *hl7v2_charset(const struct hl7v2_message *self);                 // table 0211 name of the set that was used
+size_t hl7v2_segment_count(const struct hl7v2_message *self);                // MSH included
 const char *hl7v2_text_bytes(const struct hl7v2_message *self, size_t *len); // decoded text, from MSH on
 
 // The name of segment index, three characters and a zero; NULL when there is no such segment.
@@ -178,8 +178,8 @@ struct hl7v2_value hl7v2_segment_get(const struct hl7v2_message *self, size_t in
                                      unsigned repetition, unsigned component, unsigned subcomponent);
 
 // The same, for the occurrence-th segment (from 0) called name.
-struct hl7v2_value hl7v2_get(const struct hl7v2_message *self, const char *name, unsigned occurrence,
-                             unsigned field, unsigned repetition, unsigned component, unsigned subcomponent);
+struct hl7v2_value hl7v2_get(const struct hl7v2_message *self, const char *name, unsigned occurrence, unsigned field,
+                             unsigned repetition, unsigned component, unsigned subcomponent);
 
 // A value by path: NAME[n]-FIELD[r].COMPONENT.SUBCOMPONENT, for example PV1-3.4, PID-3[2].1, OBX[3]-5.0.
 // What is left out is 1 and 0 asks for the whole, so "PID-5" is the first subcomponent of the first
@@ -210,8 +210,7 @@ enum hl7v2_kind hl7v2_kind_of(const void *bytes, size_t len);
 // *position to 0 before the first call. Each call gives the next message's bytes, from its MSH to just
 // before the next MSH or batch segment. Returns false at the end. Whether headers, trailers and counts
 // agree is not judged here.
-bool hl7v2_split_next(const void *bytes, size_t len, size_t *position, const void **message,
-                      size_t *message_len);
+bool hl7v2_split_next(const void *bytes, size_t len, size_t *position, const void **message, size_t *message_len);
 
 // Gives a header to answer when the message itself does not parse: its MSH line if that can be read
 // alone, else what can be read of it with the usual delimiters, else an empty header. BHS and FHS lines

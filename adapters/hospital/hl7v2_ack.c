@@ -67,10 +67,8 @@ const char *hl7v2_ack_code_text(enum hl7v2_ack_code code)
 
 struct hl7v2_ack_error hl7v2_ack_error_from(const struct hl7v2_error *error)
 {
-    return (struct hl7v2_ack_error){.location = error->location,
-                                    .condition = error->condition,
-                                    .severity = 'E',
-                                    .diagnostic = error->text};
+    return (struct hl7v2_ack_error){
+        .location = error->location, .condition = error->condition, .severity = 'E', .diagnostic = error->text};
 }
 
 // ---- Writing
@@ -143,8 +141,7 @@ static int version_of(const struct hl7v2_message *message)
 static void put_message_type(struct writer *writer, const struct hl7v2_message *message, int version)
 {
     struct hl7v2_value event = hl7v2_segment_get(message, 0, 9, 1, 2, 1);
-    bool structure =
-        version >= VERSION(2, 5, 0) || hl7v2_segment_get(message, 0, 9, 1, 3, 1).presence == HL7V2_VALUED;
+    bool structure = version >= VERSION(2, 5, 0) || hl7v2_segment_get(message, 0, 9, 1, 3, 1).presence == HL7V2_VALUED;
     put_string(writer, "ACK");
     // An event is a second component, so there is a component delimiter when there is one.
     if (event.presence != HL7V2_VALUED || event.len > HL7V2_ACK_ECHO_MAX_BYTES || version < VERSION(2, 2, 0))
@@ -223,8 +220,7 @@ static void put_acknowledgement(struct writer *writer, const struct hl7v2_ack *a
     if (first != NULL && version < VERSION(2, 7, 0)) {
         const char *text = first->user_message != NULL ? first->user_message : first->diagnostic;
         put_fields(writer, 1);
-        put_escaped(writer, text != NULL ? text : hl7v2_condition_text(first->condition),
-                    HL7V2_ACK_MSA_TEXT_MAX_BYTES);
+        put_escaped(writer, text != NULL ? text : hl7v2_condition_text(first->condition), HL7V2_ACK_MSA_TEXT_MAX_BYTES);
         if (version < VERSION(2, 5, 0)) {
             put_fields(writer, 3);
             put_condition(writer, first->condition, writer->delimiters.component);

@@ -13,7 +13,7 @@
 #define HL7V2_ACK_DIAGNOSTIC_MAX_BYTES 1024u  // ERR-7, escaped
 #define HL7V2_ACK_USER_MESSAGE_MAX_BYTES 250u // ERR-8, escaped
 #define HL7V2_ACK_MSA_TEXT_MAX_BYTES 80u      // MSA-3, escaped; its length in v2.3 to v2.6
-#define HL7V2_ACK_ECHO_MAX_BYTES 512u // each field taken over from the message; longer ones are left out
+#define HL7V2_ACK_ECHO_MAX_BYTES 512u         // each field taken over from the message; longer ones are left out
 
 // Table 0008.
 enum hl7v2_ack_code {

@@ -33,8 +33,8 @@ static size_t next_line(const uint8_t *bytes, size_t len, size_t at)
 
 static bool begins_with(const uint8_t *bytes, size_t len, size_t at, const char *name)
 {
-    return len - at >= 4 && memcmp(bytes + at, name, 3) == 0 &&
-           !(bytes[at + 3] >= 'A' && bytes[at + 3] <= 'Z') && bytes[at + 3] > ' ';
+    return len - at >= 4 && memcmp(bytes + at, name, 3) == 0 && !(bytes[at + 3] >= 'A' && bytes[at + 3] <= 'Z') &&
+           bytes[at + 3] > ' ';
 }
 
 static bool begins_batch_segment(const uint8_t *bytes, size_t len, size_t at)
@@ -44,8 +44,7 @@ static bool begins_batch_segment(const uint8_t *bytes, size_t len, size_t at)
     return begins_with(bytes, len, at, "BHS") || begins_with(bytes, len, at, "FHS");
 }
 
-bool hl7v2_split_next(const void *buffer, size_t len, size_t *position, const void **message,
-                      size_t *message_len)
+bool hl7v2_split_next(const void *buffer, size_t len, size_t *position, const void **message, size_t *message_len)
 {
     const uint8_t *bytes = buffer;
     size_t at = *position;

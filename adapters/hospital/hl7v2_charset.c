@@ -130,8 +130,8 @@ static const uint16_t *high_half(const struct hl7v2_charset *charset)
         uint8_t unit[2];
         char *in = &byte, *out = (char *)unit;
         size_t in_left = 1, out_left = sizeof unit;
-        bool ok = conversion != (iconv_t)-1 &&
-                  iconv(conversion, &in, &in_left, &out, &out_left) != (size_t)-1 && out_left == 0;
+        bool ok = conversion != (iconv_t)-1 && iconv(conversion, &in, &in_left, &out, &out_left) != (size_t)-1 &&
+                  out_left == 0;
         table[i] = ok ? (uint16_t)(unit[0] | unit[1] << 8) : REPLACEMENT;
     }
     if (conversion != (iconv_t)-1)
@@ -153,8 +153,8 @@ static size_t put_utf8(char *out, uint16_t code)
     return 3;
 }
 
-struct hl7v2_decoded hl7v2_charset_decode(const struct hl7v2_charset *charset, const uint8_t *bytes,
-                                          size_t len, char *out)
+struct hl7v2_decoded hl7v2_charset_decode(const struct hl7v2_charset *charset, const uint8_t *bytes, size_t len,
+                                          char *out)
 {
     const uint16_t *table = charset->kind == HL7V2_CHARSET_SINGLE_BYTE ? high_half(charset) : NULL;
     struct hl7v2_decoded done = {0};

@@ -39,7 +39,7 @@ struct hl7v2_decoded {
 };
 
 // Decodes into out, which has room for len + 2 * hl7v2_count_special(bytes, len) bytes.
-struct hl7v2_decoded hl7v2_charset_decode(const struct hl7v2_charset *charset, const uint8_t *bytes,
-                                          size_t len, char *out);
+struct hl7v2_decoded hl7v2_charset_decode(const struct hl7v2_charset *charset, const uint8_t *bytes, size_t len,
+                                          char *out);
 
 #endif

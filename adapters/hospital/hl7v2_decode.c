@@ -21,16 +21,14 @@ static struct hl7v2_value declared_charsets(const uint8_t *bytes, size_t len, ch
     struct hl7v2_value value = {(const char *)bytes + at, 0, HL7V2_ABSENT};
     if (token < MSH_18_TOKEN)
         return value;
-    while (at + value.len < len && !ends_line(bytes[at + value.len]) &&
-           bytes[at + value.len] != (uint8_t)separator)
+    while (at + value.len < len && !ends_line(bytes[at + value.len]) && bytes[at + value.len] != (uint8_t)separator)
         value.len++;
     return value;
 }
 
 // The declared set that can carry bytes above 127: the first repetition, unless that is ASCII, which
 // cannot, and an alternate can. NULL when none is declared.
-static const struct hl7v2_charset *choose_charset(struct hl7v2_value declared, char repetition,
-                                                  unsigned *notes)
+static const struct hl7v2_charset *choose_charset(struct hl7v2_value declared, char repetition, unsigned *notes)
 {
     const char *at = declared.at, *end = declared.at + declared.len;
     while (at < end) {
@@ -64,8 +62,8 @@ static bool has_high_byte(const uint8_t *bytes, size_t len)
 void hl7v2_decode_text(struct hl7v2_message *self, const uint8_t *bytes, size_t len, size_t special,
                        const struct hl7v2_options *options)
 {
-    const struct hl7v2_charset *charset = choose_charset(
-        declared_charsets(bytes, len, self->delimiters.field), self->delimiters.repetition, &self->notes);
+    const struct hl7v2_charset *charset = choose_charset(declared_charsets(bytes, len, self->delimiters.field),
+                                                         self->delimiters.repetition, &self->notes);
     self->charset = charset != NULL ? charset : ascii_charset();
     if (special == 0) {
         memcpy(self->text, bytes, len);

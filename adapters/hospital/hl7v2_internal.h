@@ -38,7 +38,7 @@ void hl7v2_decode_text(struct hl7v2_message *self, const uint8_t *bytes, size_t 
                        const struct hl7v2_options *options);
 
 // Fills an error whose location is not known yet.
-void hl7v2_fail(struct hl7v2_error *error, enum hl7v2_status status, enum hl7v2_condition condition,
-                size_t offset, const char *text);
+void hl7v2_fail(struct hl7v2_error *error, enum hl7v2_status status, enum hl7v2_condition condition, size_t offset,
+                const char *text);
 
 #endif

@@ -24,8 +24,8 @@ struct walk {
     uint32_t *field_starts;      // filled when index is not NULL
 };
 
-void hl7v2_fail(struct hl7v2_error *error, enum hl7v2_status status, enum hl7v2_condition condition,
-                size_t offset, const char *text)
+void hl7v2_fail(struct hl7v2_error *error, enum hl7v2_status status, enum hl7v2_condition condition, size_t offset,
+                const char *text)
 {
     *error = (struct hl7v2_error){.status = status, .condition = condition, .offset = offset};
     snprintf(error->text, sizeof error->text, "%s", text);
@@ -119,8 +119,8 @@ static bool check_segment(const struct walk *walk, size_t start, struct hl7v2_er
                                    "one message in each frame",
                                    error);
     if (walk->segments >= walk->options->segments_max)
-        return fail_at_segment(walk, start, HL7V2_ERR_SEGMENTS,
-                               "there are more segments than segments_max allows", error);
+        return fail_at_segment(walk, start, HL7V2_ERR_SEGMENTS, "there are more segments than segments_max allows",
+                               error);
     return true;
 }
 
@@ -147,8 +147,7 @@ static size_t walk_fields(struct walk *walk, size_t start)
     return at;
 }
 
-static bool check_field_counts(const struct walk *walk, size_t start, uint32_t fields,
-                               struct hl7v2_error *error)
+static bool check_field_counts(const struct walk *walk, size_t start, uint32_t fields, struct hl7v2_error *error)
 {
     const char *text = NULL;
     if (fields > walk->options->segment_fields_max)
@@ -166,8 +165,7 @@ static void index_segment(struct walk *walk, size_t start, size_t end, uint32_t 
 {
     struct hl7v2_segment *segment = &walk->index[walk->segments];
     uint32_t fields = walk->fields - fields_before;
-    *segment =
-        (struct hl7v2_segment){(uint32_t)start, (uint32_t)end, walk->segments + fields_before, fields, {0}};
+    *segment = (struct hl7v2_segment){(uint32_t)start, (uint32_t)end, walk->segments + fields_before, fields, {0}};
     memcpy(segment->name, walk->bytes + start, NAME_LEN);
     // A sentinel, so that each field ends one byte before the next begins.
     walk->field_starts[segment->first + fields] = (uint32_t)end + 1;
@@ -209,8 +207,7 @@ static bool walk_lines(struct walk *walk, struct hl7v2_error *error)
     return true;
 }
 
-static bool fail_delimiters(struct hl7v2_error *error, size_t offset, unsigned field, bool missing,
-                            const char *text)
+static bool fail_delimiters(struct hl7v2_error *error, size_t offset, unsigned field, bool missing, const char *text)
 {
     hl7v2_fail(error, missing ? HL7V2_ERR_FIELD_MISSING : HL7V2_ERR_DELIMITERS,
                missing ? HL7V2_CONDITION_REQUIRED_FIELD : HL7V2_CONDITION_DATA_TYPE, offset, text);
@@ -307,8 +304,8 @@ static bool check_start(const uint8_t *bytes, size_t len, const struct hl7v2_opt
 }
 
 // bytes[0] is the M of MSH here; offsets in error are relative to it.
-static struct hl7v2_message *parse_from_header(const uint8_t *bytes, size_t len,
-                                               const struct hl7v2_options *options, struct hl7v2_error *error)
+static struct hl7v2_message *parse_from_header(const uint8_t *bytes, size_t len, const struct hl7v2_options *options,
+                                               struct hl7v2_error *error)
 {
     unsigned notes = 0;
     struct hl7v2_delimiters delimiters;

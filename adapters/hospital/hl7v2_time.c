@@ -123,8 +123,7 @@ static const char *read_offset(struct cursor *cursor, struct hl7v2_time *out)
 static int64_t local_seconds(const struct hl7v2_time *time)
 {
     unsigned month = time->month != 0 ? time->month : 1, day = time->day != 0 ? time->day : 1;
-    return hl7v2_days_from_date(time->year, month, day) * 86400 + time->hour * 3600 + time->minute * 60 +
-           time->second;
+    return hl7v2_days_from_date(time->year, month, day) * 86400 + time->hour * 3600 + time->minute * 60 + time->second;
 }
 
 // Returns the offset in seconds: zones of old were not whole minutes from UTC.
@@ -141,8 +140,7 @@ static int32_t assume_zone(const struct hl7v2_zone *zone, struct hl7v2_time *out
     return offset;
 }
 
-const char *hl7v2_time_parse(const char *text, size_t len, const struct hl7v2_zone *zone,
-                             struct hl7v2_time *out)
+const char *hl7v2_time_parse(const char *text, size_t len, const struct hl7v2_zone *zone, struct hl7v2_time *out)
 {
     struct cursor cursor = {text, text + len};
     while (cursor.at < cursor.end && *cursor.at == ' ')
@@ -175,8 +173,7 @@ void hl7v2_time_format(int64_t utc_ms, int offset_minutes, char out[HL7V2_TIME_T
     char text[64] = "";
     unsigned size = offset_minutes < 0 ? (unsigned)-offset_minutes : (unsigned)offset_minutes;
     if (gmtime_r(&local, &tm) != NULL)
-        snprintf(text, sizeof text, "%04d%02d%02d%02d%02d%02d%c%02u%02u", tm.tm_year + 1900, tm.tm_mon + 1,
-                 tm.tm_mday, tm.tm_hour, tm.tm_min, tm.tm_sec, offset_minutes < 0 ? '-' : '+', size / 60,
-                 size % 60);
+        snprintf(text, sizeof text, "%04d%02d%02d%02d%02d%02d%c%02u%02u", tm.tm_year + 1900, tm.tm_mon + 1, tm.tm_mday,
+                 tm.tm_hour, tm.tm_min, tm.tm_sec, offset_minutes < 0 ? '-' : '+', size / 60, size % 60);
     snprintf(out, HL7V2_TIME_TEXT_BYTES, "%.19s", text);
 }

@@ -34,8 +34,7 @@ struct hl7v2_time {
 // Parses the text of a time, the first component of a TS. Spaces around it are tolerated, as are up to
 // nine digits after the point, of which three are kept. zone applies when no offset was sent; NULL is
 // UTC. Returns NULL when *out is valid, else the reason, a sentence that quotes nothing.
-const char *hl7v2_time_parse(const char *text, size_t len, const struct hl7v2_zone *zone,
-                             struct hl7v2_time *out);
+const char *hl7v2_time_parse(const char *text, size_t len, const struct hl7v2_zone *zone, struct hl7v2_time *out);
 
 // Room for YYYYMMDDHHMMSS+ZZZZ and a zero.
 #define HL7V2_TIME_TEXT_BYTES 20u

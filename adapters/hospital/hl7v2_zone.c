@@ -62,8 +62,8 @@ static int64_t rule_moment(const struct rule_date *date, int year, int32_t offse
     int64_t first = hl7v2_days_from_date(year, date->month, 1);
     unsigned weekday_of_first = (unsigned)(((first + 4) % 7 + 7) % 7); // 1970-01-01 was a Thursday
     int64_t day = first + (date->weekday + 7 - weekday_of_first) % 7 + 7 * ((int64_t)date->week - 1);
-    int64_t next_month = date->month == 12 ? hl7v2_days_from_date(year + 1, 1, 1)
-                                           : hl7v2_days_from_date(year, date->month + 1, 1);
+    int64_t next_month =
+        date->month == 12 ? hl7v2_days_from_date(year + 1, 1, 1) : hl7v2_days_from_date(year, date->month + 1, 1);
     if (day >= next_month)
         day -= 7;
     return day * DAY_SECONDS + date->time - offset;
@@ -232,8 +232,7 @@ static bool read_transitions(struct hl7v2_zone *self, const uint8_t *data, const
         if (type_of[i] >= counts->types)
             return false;
         uint64_t at = (uint64_t)read_u32(data + 8 * i) << 32 | read_u32(data + 8 * i + 4);
-        self->transitions[i] =
-            (struct transition){(int64_t)at, (int32_t)read_u32(types + (size_t)6 * type_of[i])};
+        self->transitions[i] = (struct transition){(int64_t)at, (int32_t)read_u32(types + (size_t)6 * type_of[i])};
         if (i > 0 && self->transitions[i].at <= self->transitions[i - 1].at)
             return false;
     }

@@ -48,8 +48,7 @@ uint64_t mllp_position(const struct mllp_decoder *self)
 }
 
 // at points to the offending byte, which self->position counts.
-static enum mllp_result fail(struct mllp_decoder *self, enum mllp_fault fault, const uint8_t *at,
-                             const uint8_t *end)
+static enum mllp_result fail(struct mllp_decoder *self, enum mllp_fault fault, const uint8_t *at, const uint8_t *end)
 {
     size_t left = (size_t)(end - at);
     self->state = BROKEN;
@@ -190,8 +189,7 @@ enum mllp_result mllp_decode(struct mllp_decoder *self, const void *bytes, size_
 
 size_t mllp_encode(const void *message, size_t len, uint8_t *out, size_t size)
 {
-    if (len > 0 &&
-        (memchr(message, MLLP_START_BLOCK, len) != NULL || memchr(message, MLLP_END_BLOCK, len) != NULL))
+    if (len > 0 && (memchr(message, MLLP_START_BLOCK, len) != NULL || memchr(message, MLLP_END_BLOCK, len) != NULL))
         return 0;
     size_t needed = len + MLLP_OVERHEAD_BYTES;
     if (size < needed)

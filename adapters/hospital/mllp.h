@@ -42,7 +42,7 @@ struct mllp_options {
     bool strict_control_bytes;
 };
 
-#define MLLP_OPTIONS_DEFAULT                                                                                 \
+#define MLLP_OPTIONS_DEFAULT                                                                                           \
     ((struct mllp_options){.frame_max_bytes = MLLP_FRAME_MAX_BYTES, .tolerate_line_ends = true})
 
 // Positions count bytes from the beginning of the connection, from 0.

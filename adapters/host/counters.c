@@ -71,7 +71,7 @@ void counters_print(const struct counters *self, FILE *out)
     fflush(out);
 }
 
-/* ---- The status file ----------------------------------------------------------------------------------------------- */
+/* ---- The status file -------------------------------------------------------------------------------------------- */
 
 static void put_number(struct json_object *object, const char *name, uint64_t value)
 {

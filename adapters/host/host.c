@@ -56,7 +56,7 @@ static int64_t wall_ms(void)
     return (int64_t)now.tv_sec * 1000 + now.tv_nsec / 1000000;
 }
 
-/* ---- The end of an exchange ------------------------------------------------------------------------------------------- */
+/* ---- The end of an exchange ------------------------------------------------------------------------------------- */
 
 static void on_reply(void *arg, const void *bytes, size_t len)
 {
@@ -125,7 +125,7 @@ static void finish(struct exchange *x, enum format_fault fault, const char *text
     exchange_free(x);
 }
 
-/* ---- Publishing ------------------------------------------------------------------------------------------------------------ */
+/* ---- Publishing ------------------------------------------------------------------------------------------------- */
 
 static void on_published(struct publisher_wait *wait, enum format_fault fault, const char *text)
 {
@@ -180,7 +180,7 @@ static void on_refused(void *arg, const uint8_t id[CAREHUB_ID_BYTES], const char
         LOG_LINE(LOG_LEVEL_ERROR, "%s", journal_error(host->journal));
 }
 
-/* ---- Translating: all that came in, in one transaction of the journal ------------------------------------------------------ */
+/* ---- Translating: all that came in, in one transaction of the journal ------------------------------------------- */
 
 /* This message alone cannot be taken now. */
 static bool postpone(struct exchange *x)
@@ -302,7 +302,7 @@ static void on_wake(uv_async_t *wake)
     (void)wake; /* on_check follows */
 }
 
-/* ---- What comes in --------------------------------------------------------------------------------------------------------- */
+/* ---- What comes in ---------------------------------------------------------------------------------------------- */
 
 static struct exchange *exchange_new(struct host *host)
 {
@@ -368,7 +368,7 @@ static void retry_held(struct host *host)
     enqueue(host, x);
 }
 
-/* ---- Time -------------------------------------------------------------------------------------------------------------------- */
+/* ---- Time ------------------------------------------------------------------------------------------------------- */
 
 static void expire(struct host *host, uint64_t now_ms)
 {
@@ -423,7 +423,7 @@ static void on_tick(uv_timer_t *timer)
     }
 }
 
-/* ---- Starting and ending -------------------------------------------------------------------------------------------------------- */
+/* ---- Starting and ending ---------------------------------------------------------------------------------------- */
 
 static bool open_listener(struct host *host, size_t i, char *error)
 {

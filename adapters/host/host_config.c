@@ -33,7 +33,7 @@ static bool complain(const struct reading *r, const char *format, ...)
     return false;
 }
 
-/* ---- Values ----------------------------------------------------------------------------------------------------------- */
+/* ---- Values ----------------------------------------------------------------------------------------------------- */
 
 /* Where a setting's value goes. The reader of its kind says what is wrong with a value. */
 struct setting {
@@ -108,7 +108,7 @@ static bool read_in_clear(const struct reading *r, const char *name, const char 
            complain(r, "setting '%s' has to be \"%s\", in so many words: MLLP encrypts nothing", name, in_clear);
 }
 
-/* ---- Settings of a section ------------------------------------------------------------------------------------------------ */
+/* ---- Settings of a section -------------------------------------------------------------------------------------- */
 
 static bool read_item(const struct reading *r, zconfig_t *item, const struct setting *settings, size_t n, void *base)
 {
@@ -201,7 +201,7 @@ static bool read_root(struct reading *r, zconfig_t *root, bool hub)
            (r->config->n_listen > 0 || complain(r, "section 'listen' is missing"));
 }
 
-/* ---- The file -------------------------------------------------------------------------------------------------------------- */
+/* ---- The file --------------------------------------------------------------------------------------------------- */
 
 static zconfig_t *load_file(struct reading *r)
 {

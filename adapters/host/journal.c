@@ -65,7 +65,7 @@ static const char *const sql[STATEMENTS] = {
     [HELD_COUNT] = "SELECT count(*) FROM held",
 };
 
-/* ---- Opening --------------------------------------------------------------------------------------------------------- */
+/* ---- Opening ---------------------------------------------------------------------------------------------------- */
 
 bool journal_failed(struct journal *self, const char *what)
 {
@@ -168,7 +168,7 @@ void journal_close(struct journal **self)
     *self = NULL;
 }
 
-/* ---- Statements ------------------------------------------------------------------------------------------------------ */
+/* ---- Statements ------------------------------------------------------------------------------------------------- */
 
 sqlite3_stmt *journal_statement(struct journal *self, enum statement which)
 {
@@ -215,7 +215,7 @@ const char *journal_error(const struct journal *self)
     return self->error;
 }
 
-/* ---- Events ------------------------------------------------------------------------------------------------------------ */
+/* ---- Events ----------------------------------------------------------------------------------------------------- */
 
 static void event_name(const uint8_t *id, uint8_t name[SEAL_NAME_BYTES])
 {

@@ -84,7 +84,7 @@ static int parse_arguments(int argc, char **argv, struct arguments *arguments)
     return EXIT_CONFIG;
 }
 
-/* ---- Held messages --------------------------------------------------------------------------------------------------- */
+/* ---- Held messages ---------------------------------------------------------------------------------------------- */
 
 static void list_held(struct journal *journal)
 {
@@ -120,7 +120,7 @@ static int handle_held(const struct host_config *config, bool retry)
     return n < 0 ? EXIT_FAILURE : EXIT_SUCCESS;
 }
 
-/* ---- Running ----------------------------------------------------------------------------------------------------------- */
+/* ---- Running ---------------------------------------------------------------------------------------------------- */
 
 struct program {
     uv_loop_t loop;

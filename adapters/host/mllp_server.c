@@ -60,7 +60,7 @@ static void free_request(struct request *r)
     free(r);
 }
 
-/* ---- Closing ------------------------------------------------------------------------------------------------------- */
+/* ---- Closing ---------------------------------------------------------------------------------------------------- */
 
 static void server_closed(uv_handle_t *handle)
 {
@@ -104,7 +104,7 @@ static void close_if_done(struct connection *c)
         close_connection(c);
 }
 
-/* ---- Writing --------------------------------------------------------------------------------------------------------- */
+/* ---- Writing ---------------------------------------------------------------------------------------------------- */
 
 static void go_on(struct connection *c);
 
@@ -137,7 +137,7 @@ static void send_bytes(struct connection *c, uint8_t *bytes, size_t len)
     }
 }
 
-/* ---- Reading --------------------------------------------------------------------------------------------------------- */
+/* ---- Reading ---------------------------------------------------------------------------------------------------- */
 
 static bool is_full(const struct connection *c)
 {
@@ -275,7 +275,7 @@ static void go_on(struct connection *c)
     close_if_done(c);
 }
 
-/* ---- Answering ------------------------------------------------------------------------------------------------------- */
+/* ---- Answering -------------------------------------------------------------------------------------------------- */
 
 void mllp_reply(struct mllp_request *request, const void *bytes, size_t len)
 {
@@ -319,7 +319,7 @@ void mllp_answered(struct mllp_request **request)
     go_on(c);
 }
 
-/* ---- Connections ------------------------------------------------------------------------------------------------------ */
+/* ---- Connections ------------------------------------------------------------------------------------------------ */
 
 static void describe(const struct sockaddr_storage *address, char *out, size_t size)
 {
@@ -406,7 +406,7 @@ static void on_tick(uv_timer_t *timer)
     }
 }
 
-/* ---- The server --------------------------------------------------------------------------------------------------------- */
+/* ---- The server ------------------------------------------------------------------------------------------------- */
 
 struct mllp_server *mllp_server_new(uv_loop_t *loop, const struct mllp_server_options *options,
                                     char error[MLLP_SERVER_ERROR_BYTES])

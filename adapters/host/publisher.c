@@ -55,7 +55,7 @@ struct publisher {
     bool closing;
 };
 
-/* ---- Tickets ----------------------------------------------------------------------------------------------------------- */
+/* ---- Tickets ---------------------------------------------------------------------------------------------------- */
 
 static struct ticket **bucket(struct publisher *self, const uint8_t id[CAREHUB_ID_BYTES])
 {
@@ -99,7 +99,7 @@ static void tell(struct ticket *t, bool only_for_spool, enum format_fault fault,
     t->waits = left;
 }
 
-/* ---- What the library says (its thread) -------------------------------------------------------------------------------- */
+/* ---- What the library says (its thread) ------------------------------------------------------------------------- */
 
 static enum format_fault fault_of(const Carehub__V1__Error *error)
 {
@@ -184,7 +184,7 @@ static void on_warning(void *arg, const char *text)
     LOG_LINE(LOG_LEVEL_WARNING, "%s", text);
 }
 
-/* ---- Hearing of it (the loop) --------------------------------------------------------------------------------------------- */
+/* ---- Hearing of it (the loop) ----------------------------------------------------------------------------------- */
 
 static void hear(struct publisher *self, const struct news *news)
 {
@@ -215,7 +215,7 @@ static void on_async(uv_async_t *async)
     }
 }
 
-/* ---- Publishing ------------------------------------------------------------------------------------------------------------ */
+/* ---- Publishing ------------------------------------------------------------------------------------------------- */
 
 static void hand_over(struct ticket *t)
 {
@@ -337,7 +337,7 @@ void publisher_leave(struct publisher_wait *wait)
     wait->ticket = NULL;
 }
 
-/* ---- Opening and closing ---------------------------------------------------------------------------------------------------- */
+/* ---- Opening and closing ---------------------------------------------------------------------------------------- */
 
 bool publisher_has_spool(const struct publisher *self)
 {

@@ -19,7 +19,7 @@ struct seal {
     uint8_t sealing[KEY_BYTES], naming[KEY_BYTES]; /* derived from the key in the file */
 };
 
-/* ---- The key file: 64 hexadecimal digits, 0600 ------------------------------------------------------------------- */
+/* ---- The key file: 64 hexadecimal digits, 0600 ------------------------------------------------------------------ */
 
 static bool write_all(int fd, const char *text, size_t len)
 {
@@ -123,7 +123,7 @@ void seal_destroy(struct seal **self)
     *self = NULL;
 }
 
-/* ---- Sealing --------------------------------------------------------------------------------------------------------- */
+/* ---- Sealing ---------------------------------------------------------------------------------------------------- */
 
 static void bind(uint8_t ad[AD_BYTES], const char *what, const uint8_t name[SEAL_NAME_BYTES])
 {

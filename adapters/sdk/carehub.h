@@ -50,7 +50,7 @@ CAREHUB_API const char *carehub_strerror(int result);
 CAREHUB_API const char *carehub_error(void);
 CAREHUB_API const char *carehub_version(void);
 
-/* ---- Keys and enrolment ---------------------------------------------------------------------------------------- */
+/* ---- Keys and enrolment ----------------------------------------------------------------------------------------- */
 
 enum { CAREHUB_KEY_BYTES = 32, CAREHUB_ID_BYTES = 16 };
 
@@ -72,7 +72,7 @@ CAREHUB_API int carehub_enrol(const char *ticket, const struct carehub_keypair *
 CAREHUB_API int carehub_ticket(char *ticket, size_t size, const char *endpoint,
                                const uint8_t hub_key[CAREHUB_KEY_BYTES], const uint8_t token[CAREHUB_KEY_BYTES]);
 
-/* ---- The connection -------------------------------------------------------------------------------------------- */
+/* ---- The connection --------------------------------------------------------------------------------------------- */
 
 typedef struct carehub_client carehub_client;
 
@@ -182,7 +182,7 @@ CAREHUB_API void carehub_spool_on_settled(carehub_client *client, carehub_settle
 typedef bool carehub_refused_fn(void *arg, const Carehub__V1__Error *error, const uint8_t *event, size_t size);
 CAREHUB_API int carehub_spool_refused(const char *spool_dir, const char *key_file, carehub_refused_fn *fn, void *arg);
 
-/* ---- Receiving --------------------------------------------------------------------------------------------------- */
+/* ---- Receiving -------------------------------------------------------------------------------------------------- */
 
 typedef struct carehub_subscription carehub_subscription;
 
@@ -243,7 +243,7 @@ CAREHUB_API int carehub_ack_through(carehub_subscription *subscription, Carehub_
 CAREHUB_API int carehub_nack(carehub_subscription *subscription, Carehub__V1__Lane lane, uint64_t number,
                              const char *code, bool final);
 
-/* ---- Questions (for operators) ----------------------------------------------------------------------------------- */
+/* ---- Questions (for operators) ---------------------------------------------------------------------------------- */
 
 /* An answer; `answer->more` says whether others follow. status as for confirms. Return false to stop a feed. */
 typedef bool carehub_answer_fn(void *arg, int status, const Carehub__V1__Answer *answer);

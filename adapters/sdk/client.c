@@ -65,7 +65,7 @@ void client_set_welcome(struct carehub_client *c, const Carehub__V1__Welcome *we
         carehub__v1__welcome__free_unpacked(old, NULL);
 }
 
-/* ---- The thread -------------------------------------------------------------------------------------------------- */
+/* ---- The thread ------------------------------------------------------------------------------------------------- */
 
 static bool closing(struct carehub_client *c)
 {
@@ -128,7 +128,7 @@ static void *run(void *arg)
     return NULL;
 }
 
-/* ---- The API ----------------------------------------------------------------------------------------------------- */
+/* ---- The API ---------------------------------------------------------------------------------------------------- */
 
 static void release(struct carehub_client *c)
 {
@@ -238,7 +238,7 @@ void carehub_close(carehub_client **client)
     release(c);
 }
 
-/* ---- Welcome: a copy for each thread that asks ------------------------------------------------------------------- */
+/* ---- Welcome: a copy for each thread that asks ------------------------------------------------------------------ */
 
 static pthread_key_t welcome_key;
 static pthread_once_t welcome_once = PTHREAD_ONCE_INIT;

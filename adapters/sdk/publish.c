@@ -19,7 +19,7 @@ struct publish_frame {
     uint32_t bytes;
 };
 
-/* ---- Queues ------------------------------------------------------------------------------------------------------ */
+/* ---- Queues ----------------------------------------------------------------------------------------------------- */
 
 static void queue_init(struct publish_queue *q)
 {
@@ -100,7 +100,7 @@ int publish_enqueue(struct carehub_client *c, struct publication *p)
                      QUEUE_MAX_ITEMS, QUEUE_MAX_BYTES >> 20);
 }
 
-/* ---- Settling ---------------------------------------------------------------------------------------------------- */
+/* ---- Settling --------------------------------------------------------------------------------------------------- */
 
 static void tell_settled(struct carehub_client *c, const struct publication *p, int status,
                          const Carehub__V1__Confirmation *confirmation)
@@ -229,7 +229,7 @@ void publish_closed(struct carehub_client *c)
         spool_abandon(c->spool);
 }
 
-/* ---- Sending ----------------------------------------------------------------------------------------------------- */
+/* ---- Sending ---------------------------------------------------------------------------------------------------- */
 
 static struct publication *from_spool(struct carehub_client *c)
 {

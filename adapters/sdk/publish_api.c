@@ -84,7 +84,7 @@ int carehub_publish_group(carehub_client *c, const Carehub__V1__Item *const *ite
     return publish_enqueue(c, p);
 }
 
-/* ---- The blocking forms ------------------------------------------------------------------------------------------ */
+/* ---- The blocking forms ----------------------------------------------------------------------------------------- */
 
 static void answer_waiter(void *arg, int status, const Carehub__V1__Confirmation *confirmation)
 {
@@ -147,7 +147,7 @@ int carehub_submit_fact(carehub_client *c, Carehub__V1__Fact *fact, int timeout_
     return result;
 }
 
-/* ---- The spool, seen from outside -------------------------------------------------------------------------------- */
+/* ---- The spool, seen from outside ------------------------------------------------------------------------------- */
 
 int carehub_spool_status(carehub_client *c, struct carehub_spool_status *status)
 {

@@ -128,7 +128,7 @@ void query_closed(struct carehub_client *c)
     fail_all(c, asked, CAREHUB_CLOSED, "the client was closed");
 }
 
-/* ---- The API ----------------------------------------------------------------------------------------------------- */
+/* ---- The API ---------------------------------------------------------------------------------------------------- */
 
 /* Hands a question over; returns its ref. 0: too many are open, or the client is being closed. */
 static uint64_t enqueue(struct carehub_client *c, struct question *q)

@@ -9,7 +9,7 @@
 #include <string.h>
 #include <unistd.h>
 
-/* ---- Opening and closing ----------------------------------------------------------------------------------------- */
+/* ---- Opening and closing ---------------------------------------------------------------------------------------- */
 
 static uint64_t segment_size(uint64_t max_bytes)
 {
@@ -99,7 +99,7 @@ void spool_close(struct spool **spool)
     free(s);
 }
 
-/* ---- Appending --------------------------------------------------------------------------------------------------- */
+/* ---- Appending -------------------------------------------------------------------------------------------------- */
 
 /* The records of all who append while another batch is being written; they share its fdatasync. Under the lock. */
 struct batch {
@@ -289,7 +289,7 @@ int spool_append(struct spool *s, const uint8_t *event, size_t size, carehub_con
     return result;
 }
 
-/* ---- What it says of itself -------------------------------------------------------------------------------------- */
+/* ---- What it says of itself ------------------------------------------------------------------------------------- */
 
 uint64_t spool_last(struct spool *s)
 {

@@ -120,7 +120,7 @@ int spool_make_file(struct spool *s, const char *name, const char *magic, uint64
     return -1;
 }
 
-/* ---- How far everything is settled ------------------------------------------------------------------------------- */
+/* ---- How far everything is settled ------------------------------------------------------------------------------ */
 
 struct progress {
     uint64_t number; /* little-endian */

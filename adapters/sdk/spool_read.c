@@ -16,7 +16,7 @@ static struct segment *find_segment(struct spool *s, uint64_t first)
     return NULL;
 }
 
-/* ---- Taking ------------------------------------------------------------------------------------------------------ */
+/* ---- Taking ----------------------------------------------------------------------------------------------------- */
 
 static void stop_reading(struct spool *s)
 {
@@ -151,7 +151,7 @@ bool spool_drained(const struct spool *s)
     return s->drained;
 }
 
-/* ---- Settling ---------------------------------------------------------------------------------------------------- */
+/* ---- Settling --------------------------------------------------------------------------------------------------- */
 
 static void discard(struct spool *s, const struct segment *segment)
 {

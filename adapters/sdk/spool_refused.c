@@ -88,7 +88,7 @@ int refused_open(struct spool *s)
     return CAREHUB_OK;
 }
 
-/* ---- For people -------------------------------------------------------------------------------------------------- */
+/* ---- For people ------------------------------------------------------------------------------------------------- */
 
 /* False: the reader of the refused ones has had enough, or the record makes no sense. */
 static bool tell_refused(const struct record_reader *reader, carehub_refused_fn *fn, void *arg)

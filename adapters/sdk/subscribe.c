@@ -31,7 +31,7 @@ static void tell_attached(carehub_subscription *sub, int status, const char *err
         sub->options.on_attached(sub->options.arg, sub, status, error);
 }
 
-/* ---- Attaching --------------------------------------------------------------------------------------------------- */
+/* ---- Attaching -------------------------------------------------------------------------------------------------- */
 
 static void attach(struct carehub_client *c, carehub_subscription *sub)
 {
@@ -159,7 +159,7 @@ void subscribe_lost(struct carehub_client *c)
     }
 }
 
-/* ---- Delivering -------------------------------------------------------------------------------------------------- */
+/* ---- Delivering ------------------------------------------------------------------------------------------------- */
 
 /* The attachment that a message belongs to; NULL if it is one that has ended. */
 static carehub_subscription *current(struct carehub_client *c, uint32_t handle, uint64_t epoch)
@@ -266,7 +266,7 @@ void subscribe_take(struct carehub_client *c, const Carehub__V1__ToClient *m)
     }
 }
 
-/* ---- Each round -------------------------------------------------------------------------------------------------- */
+/* ---- Each round ------------------------------------------------------------------------------------------------- */
 
 /* Takes an ended subscription out; whoever waits for that frees it. */
 static void remove_ended(struct carehub_client *c, carehub_subscription *sub)

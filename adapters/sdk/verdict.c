@@ -4,7 +4,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-/* ---- Gathering (any thread, under the client's lock) -------------------------------------------------------------- */
+/* ---- Gathering (any thread, under the client's lock) ------------------------------------------------------------ */
 
 /* True if the newer could be taken into the one before. */
 static bool merge(struct verdict *last, const struct verdict *next)
@@ -52,7 +52,7 @@ void verdicts_free(struct verdicts *v)
     *v = (struct verdicts){0};
 }
 
-/* ---- Telling (the client's thread) ---------------------------------------------------------------------------------- */
+/* ---- Telling (the client's thread) ------------------------------------------------------------------------------ */
 
 static void send_acks(carehub_subscription *sub)
 {

@@ -38,7 +38,8 @@ static Carehub__V1__Event *unpack(struct core *core, const ProtobufCBinaryData *
 static bool check_id(struct core *core, const Carehub__V1__Event *event, Error **error)
 {
     if (event->id.len != EVENTID_BYTES || !eventid_valid(event->id.data))
-        return refuse(core, error, ERROR_CODE(INVALID), "id", "an event's id is 16 bytes: UUIDv7, or UUIDv8 as PROTOCOL.md says");
+        return refuse(core, error, ERROR_CODE(INVALID), "id",
+                      "an event's id is 16 bytes: UUIDv7, or UUIDv8 as PROTOCOL.md says");
     int64_t at_ms = (int64_t)eventid_time_ms(event->id.data);
     if (at_ms > core->now_ms + ID_AHEAD_MAX_MS)
         return refuse(core, error, ERROR_CODE(INVALID), "id",
@@ -67,7 +68,8 @@ static bool check_type(struct core *core, const Carehub__V1__Event *event, Error
         return refuse(core, error, ERROR_CODE(TOO_MANY), "addressees", "at most %d addressees", ADDRESSEES_MAX);
     for (size_t i = 0; i < event->n_addressees; i++)
         if (event->addressees[i]->to_case == CAREHUB__V1__ADDRESSEE__TO__NOT_SET)
-            return refuse(core, error, ERROR_CODE(INVALID), "addressees", "addressee %zu names neither an actor nor a role", i);
+            return refuse(core, error, ERROR_CODE(INVALID), "addressees",
+                          "addressee %zu names neither an actor nor a role", i);
     return true;
 }
 
@@ -76,8 +78,8 @@ static bool check_patient(struct core *core, Carehub__V1__Event *event, uint64_t
 {
     size_t n = event->patient ? event->patient->n_identifiers : 0;
     if (n == 0 || n > IDENTIFIERS_MAX)
-        return refuse(core, error, ERROR_CODE(INVALID), "patient.identifiers", "a patient has 1 to %d identifiers, this one %zu",
-                      IDENTIFIERS_MAX, n);
+        return refuse(core, error, ERROR_CODE(INVALID), "patient.identifiers",
+                      "a patient has 1 to %d identifiers, this one %zu", IDENTIFIERS_MAX, n);
     *patient = 0;
     for (size_t i = 0; i < n; i++) {
         Carehub__V1__Identifier *identifier = event->patient->identifiers[i];
@@ -90,7 +92,8 @@ static bool check_patient(struct core *core, Carehub__V1__Event *event, uint64_t
                           identifier_status_text(status));
         }
         if (!identifier_system_normalise(identifier->system, system))
-            return refuse(core, error, ERROR_CODE(INVALID), "patient.identifiers", "identifier %zu has no usable system", i);
+            return refuse(core, error, ERROR_CODE(INVALID), "patient.identifiers",
+                          "identifier %zu has no usable system", i);
         identifier->system = arena_strdup(&core->scratch, system);
         identifier->value = arena_strdup(&core->scratch, checked.value);
         uint64_t number = persons_find(&core->persons, identifier);
@@ -121,8 +124,8 @@ static bool check_author(struct core *core, const struct client *client, Carehub
     } else {
         *author = registry_actor_named(&core->registry, event->author->actor);
         if (!*author || !client_speaks_for(client, (*author)->number))
-            return refuse(core, error, ERROR_CODE(NOT_ALLOWED), "author.actor", "client %s does not speak for this actor",
-                          client->card->name);
+            return refuse(core, error, ERROR_CODE(NOT_ALLOWED), "author.actor",
+                          "client %s does not speak for this actor", client->card->name);
     }
     if ((*author)->card->standing != CAREHUB__V1__STANDING__ACTIVE)
         return refuse(core, error, ERROR_CODE(NOT_ALLOWED), "author.actor", "actor %s is suspended or has ended",

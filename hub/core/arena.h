@@ -11,7 +11,7 @@ struct arena_chunk;
 
 struct arena {
     struct arena_chunk *first, *current;
-    size_t used; /* of the current chunk */
+    size_t used;                 /* of the current chunk */
     ProtobufCAllocator protobuf; /* unpacks into the arena; its free does nothing */
 };
 

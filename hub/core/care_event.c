@@ -11,7 +11,7 @@ Carehub__V1__Lane lane_of(Carehub__V1__Urgency urgency)
                                                       : CAREHUB__V1__LANE__LANE_ORDINARY;
 }
 
-/* ---- Repeats -------------------------------------------------------------------------------------------------------- */
+/* ---- Repeats ---------------------------------------------------------------------------------------------------- */
 
 static bool digest_is(const ProtobufCBinaryData *stored, const uint8_t digest[DIGEST_BYTES])
 {
@@ -27,10 +27,12 @@ bool take_repeat(struct core *core, const ProtobufCBinaryData *id, const uint8_t
         return true;
     const Entry *entry = entry_read(core, place, &core->scratch);
     if (!entry)
-        return refuse(core, error, ERROR_CODE(INTERNAL), "id", "the entry with this id cannot be read; tell the operator");
-    bool same = (entry->what_case == CAREHUB__V1__ENTRY__WHAT_EVENT && digest_is(&entry->event->digest, digest)) ||
-                (entry->what_case == CAREHUB__V1__ENTRY__WHAT_NOT_KEPT && digest_is(&entry->not_kept->digest, digest)) ||
-                (entry->what_case == CAREHUB__V1__ENTRY__WHAT_FACT && digest_is(&entry->fact->digest, digest));
+        return refuse(core, error, ERROR_CODE(INTERNAL), "id",
+                      "the entry with this id cannot be read; tell the operator");
+    bool same =
+        (entry->what_case == CAREHUB__V1__ENTRY__WHAT_EVENT && digest_is(&entry->event->digest, digest)) ||
+        (entry->what_case == CAREHUB__V1__ENTRY__WHAT_NOT_KEPT && digest_is(&entry->not_kept->digest, digest)) ||
+        (entry->what_case == CAREHUB__V1__ENTRY__WHAT_FACT && digest_is(&entry->fact->digest, digest));
     if (!same)
         return refuse(core, error, ERROR_CODE(ID_CONFLICT), "id",
                       "this id was used before, for something else; a new event needs a new id");
@@ -41,7 +43,7 @@ bool take_repeat(struct core *core, const ProtobufCBinaryData *id, const uint8_t
     return true;
 }
 
-/* ---- Corrections ---------------------------------------------------------------------------------------------------- */
+/* ---- Corrections ------------------------------------------------------------------------------------------------ */
 
 /* A later release or refusal of what was held is the state that a correction goes by. */
 static void follow_held(struct core *core, uint64_t place, Carehub__V1__EventEntry *original)
@@ -73,20 +75,18 @@ enum original_is { ORIGINAL_NONE, ORIGINAL_THERE, ORIGINAL_NOT_KEPT };
 /* The original of a correction: only its own publisher corrects, and only for the same person. */
 static enum original_is original_find(struct core *core, const struct admitted *admitted, uint64_t *place)
 {
-    const ProtobufCBinaryData *id =
-        admitted->event->amends.len ? &admitted->event->amends : &admitted->event->retracts;
+    const ProtobufCBinaryData *id = admitted->event->amends.len ? &admitted->event->amends : &admitted->event->retracts;
     *place = store_id_find(core->store, id->data);
     const Entry *entry = *place ? entry_read(core, *place, &core->scratch) : NULL;
     if (!entry || entry->actor != admitted->author->number)
         return ORIGINAL_NONE;
     if (entry->what_case == CAREHUB__V1__ENTRY__WHAT_NOT_KEPT)
         return ORIGINAL_NOT_KEPT;
-    return entry->what_case == CAREHUB__V1__ENTRY__WHAT_EVENT && entry->patient == admitted->patient
-               ? ORIGINAL_THERE
-               : ORIGINAL_NONE;
+    return entry->what_case == CAREHUB__V1__ENTRY__WHAT_EVENT && entry->patient == admitted->patient ? ORIGINAL_THERE
+                                                                                                     : ORIGINAL_NONE;
 }
 
-/* ---- Entries -------------------------------------------------------------------------------------------------------- */
+/* ---- Entries ---------------------------------------------------------------------------------------------------- */
 
 Decision *decision_entry(struct core *core, const struct route_decision *from, uint64_t place, Carehub__V1__Lane lane)
 {
@@ -112,7 +112,8 @@ Decision *decision_entry(struct core *core, const struct route_decision *from, u
         carehub__v1__slot__init(slot);
         slot->inbox = inbox->number;
         slot->lane = lane;
-        slot->number = inbox_add(inbox, (int)lane, (struct item){.place = place, .level = (uint8_t)from->level, .notice = from->notice});
+        slot->number = inbox_add(inbox, (int)lane,
+                                 (struct item){.place = place, .level = (uint8_t)from->level, .notice = from->notice});
         mark_touched(core, inbox);
         mark_ready(core, inbox);
         if (core->remember_added) {
@@ -245,8 +246,7 @@ bool take_event(struct core *core, const struct client *client, const ProtobufCB
         (!consent && !correction && !policy_any_by_relation(core->registry.policy, admitted.event->type)))
         return take_not_kept(core, client, &admitted, taken);
     if (correction && is == ORIGINAL_NONE && consent)
-        return refuse(core, error, ERROR_CODE(CORRECTION_UNKNOWN),
-                      admitted.event->amends.len ? "amends" : "retracts",
+        return refuse(core, error, ERROR_CODE(CORRECTION_UNKNOWN), admitted.event->amends.len ? "amends" : "retracts",
                       "there is no such event of this publisher about this person");
     if (correction && is == ORIGINAL_NONE)
         return take_not_kept(core, client, &admitted, taken); /* or it would tell who has consented */
@@ -269,8 +269,8 @@ bool take_event(struct core *core, const struct client *client, const ProtobufCB
     struct route_decision *decided = arena_alloc(&core->scratch, ROUTE_DECISIONS_MAX * sizeof *decided);
     int n = route_event(&input, decided, ROUTE_DECISIONS_MAX);
     if (n < 0)
-        return refuse(core, error, ERROR_CODE(TOO_MANY), "patient", "more than %d candidates; end memberships that are over",
-                      ROUTE_DECISIONS_MAX);
+        return refuse(core, error, ERROR_CODE(TOO_MANY), "patient",
+                      "more than %d candidates; end memberships that are over", ROUTE_DECISIONS_MAX);
     bool any, content = any_content(decided, n, &any);
     if (!consent && !any)
         return take_not_kept(core, client, &admitted, taken);

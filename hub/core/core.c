@@ -1,5 +1,5 @@
-/* The core itself: the batch. A batch is a transaction: it opens with the first message that changes anything, takes the
- * hub's own due work first, and is made durable by core_commit. Only then is anything said. */
+/* The core itself: the batch. A batch is a transaction: it opens with the first message that changes anything, takes
+ * the hub's own due work first, and is made durable by core_commit. Only then is anything said. */
 #include "core_private.h"
 
 #include <assert.h>
@@ -37,7 +37,7 @@ void time_take(struct core *core, struct core_time now)
         core->now_ms = now.real_ms;
 }
 
-/* ---- Errors --------------------------------------------------------------------------------------------------------- */
+/* ---- Errors ----------------------------------------------------------------------------------------------------- */
 
 bool error_retries(Carehub__V1__ErrorCode code)
 {
@@ -61,7 +61,7 @@ bool refuse(struct core *core, Error **error, Carehub__V1__ErrorCode code, const
     return false;
 }
 
-/* ---- What is sent after the commit ------------------------------------------------------------------------------------ */
+/* ---- What is sent after the commit ------------------------------------------------------------------------------ */
 
 void send_later(struct core *core, session_id to, Carehub__V1__ToClient *message)
 {
@@ -96,7 +96,7 @@ void mark_touched(struct core *core, struct inbox *inbox)
     inbox->touched = true;
 }
 
-/* ---- The batch ---------------------------------------------------------------------------------------------------------- */
+/* ---- The batch -------------------------------------------------------------------------------------------------- */
 
 void batch_open(struct core *core)
 {
@@ -137,7 +137,8 @@ Entry *entry_read(struct core *core, uint64_t place, struct arena *arena)
 {
     struct log_record record;
     enum store_result result = core->log->functions->read(core->log, place, arena, &record);
-    Entry *entry = result == STORE_OK ? carehub__v1__entry__unpack(&arena->protobuf, record.entry_size, record.entry) : NULL;
+    Entry *entry =
+        result == STORE_OK ? carehub__v1__entry__unpack(&arena->protobuf, record.entry_size, record.entry) : NULL;
     if (result == STORE_DAMAGED)
         say(2, "entry %llu of the log is damaged or was altered; it is not used", (unsigned long long)place);
     return entry;
@@ -191,7 +192,7 @@ uint64_t patient_resolve(struct core *core, const Carehub__V1__PatientRef *ref)
     return ref->number && ref->number != number ? 0 : number;
 }
 
-/* ---- Committing ------------------------------------------------------------------------------------------------------------- */
+/* ---- Committing ------------------------------------------------------------------------------------------------- */
 
 static void send_confirmations(struct core *core)
 {
@@ -215,8 +216,8 @@ static void send_confirmations(struct core *core)
     core->n_confirming = 0;
 }
 
-/* Acknowledgements are the only thing in a batch that is not an entry yet. Nobody waits for them: they wait a moment, for
- * company, and cost no commit of their own. */
+/* Acknowledgements are the only thing in a batch that is not an entry yet. Nobody waits for them: they wait a moment,
+ * for company, and cost no commit of their own. */
 static bool only_acknowledgements(const struct core *core)
 {
     return core->last_place == core->committed_place && core->n_confirming == 0 && core->n_outbox == 0;

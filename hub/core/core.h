@@ -79,8 +79,8 @@ void core_close(struct core **core);
 
 /* Takes one message of a session whose connection was authenticated with `key`. `message` is only borrowed; `bytes` is
  * its size on the wire. */
-void core_handle(struct core *core, session_id session, const uint8_t key[KEY_BYTES],
-                 const Carehub__V1__ToHub *message, size_t bytes, struct core_time now);
+void core_handle(struct core *core, session_id session, const uint8_t key[KEY_BYTES], const Carehub__V1__ToHub *message,
+                 size_t bytes, struct core_time now);
 
 /* The session has gone: detaches its inboxes. */
 void core_session_gone(struct core *core, session_id session, struct core_time now);

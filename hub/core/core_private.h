@@ -38,9 +38,9 @@ typedef Carehub__V1__Fact Fact;
 struct session {
     session_id id;
     uint8_t key[KEY_BYTES];
-    uint32_t client; /* 0: no Hello yet */
+    uint32_t client;                            /* 0: no Hello yet */
     struct inbox *attachments[ATTACHMENTS_MAX]; /* [handle - 1] */
-    uint64_t tail_ref; /* of its TailQuery; 0: none */
+    uint64_t tail_ref;                          /* of its TailQuery; 0: none */
     bool tailing;
     uint64_t tail_missed;
     Carehub__V1__Confirmation **confirmations; /* of the open batch, in its arena */
@@ -102,10 +102,10 @@ struct core {
     struct arena batch;   /* until the commit is done and said */
 
     uint64_t last_place, committed_place;
-    int64_t now_ms; /* the open batch's time; never decreasing */
-    bool open;      /* a transaction is open */
+    int64_t now_ms;             /* the open batch's time; never decreasing */
+    bool open;                  /* a transaction is open */
     int64_t real_ms, opened_ms; /* the clock when it was last told, and when the batch was opened */
-    int64_t commit_time_ms; /* when committed_place was on disk; goes into the next batch */
+    int64_t commit_time_ms;     /* when committed_place was on disk; goes into the next batch */
     uint64_t commit_time_place;
     int64_t started_ms, clock_offset_ms;
     bool clock_suspect;
@@ -129,7 +129,7 @@ struct core {
         struct inbox *inbox;
         int lane;
         uint64_t number;
-    } *added; /* deliveries of the open publication, to take back if it fails */
+    } * added; /* deliveries of the open publication, to take back if it fails */
     size_t n_added, added_capacity;
     bool remember_added;
     struct ending *endings;
@@ -156,18 +156,19 @@ struct core {
         }                                                                                                              \
     } while (0)
 
-/* ---- core.c -------------------------------------------------------------------------------------------------------- */
+/* ---- core.c ----------------------------------------------------------------------------------------------------- */
 
 /* Opens the batch's transaction if it is not open. Everything that changes state calls it first. */
 void batch_open(struct core *core);
-/* Appends an entry at the next place, and returns the place. Fills in format, place and time. The payload is sealed with
- * the key of `person`, or the hub's own if that is NULL. */
+/* Appends an entry at the next place, and returns the place. Fills in format, place and time. The payload is sealed
+ * with the key of `person`, or the hub's own if that is NULL. */
 uint64_t batch_append(struct core *core, Entry *entry, const struct person *person, const void *payload,
                       size_t payload_size);
 /* Reads an entry; NULL: there is none, or it is damaged (said in the daemon's log). In the arena. */
 Entry *entry_read(struct core *core, uint64_t place, struct arena *arena);
 /* Reads an entry with its payload. NULL also if the payload has been erased. */
-Entry *entry_read_payload(struct core *core, uint64_t place, struct arena *arena, const uint8_t **payload, size_t *size);
+Entry *entry_read_payload(struct core *core, uint64_t place, struct arena *arena, const uint8_t **payload,
+                          size_t *size);
 
 struct person *person_get(struct core *core, uint64_t number);
 /* For a given batch time: who an identifier or a number stands for; 0: nobody. */
@@ -189,16 +190,16 @@ void say(int level, const char *format, ...) __attribute__((format(printf, 2, 3)
 /* Takes the time that the core is told. */
 void time_take(struct core *core, struct core_time now);
 
-/* ---- session.c ------------------------------------------------------------------------------------------------------ */
+/* ---- session.c -------------------------------------------------------------------------------------------------- */
 
 void core_sessions_close(struct core *core);
 /* Tells the gate which keys may come in. */
 void send_standings(struct core *core);
-/* What is no longer in standing must not receive either, nor listen; nor may a client go on with what it has no right to
- * any more. */
+/* What is no longer in standing must not receive either, nor listen; nor may a client go on with what it has no right
+ * to any more. */
 void drop_revoked(struct core *core);
 
-/* ---- publish.c, admit.c, care_event.c, facts.c ---------------------------------------------------------------------- */
+/* ---- publish.c, admit.c, care_event.c, facts.c ------------------------------------------------------------------ */
 
 void publish(struct core *core, struct session *session, const Carehub__V1__Publish *publish, size_t bytes);
 
@@ -242,7 +243,7 @@ Carehub__V1__Lane lane_of(Carehub__V1__Urgency urgency);
 
 void tail_decision(struct core *core, const Entry *entry, const Decision *decision);
 
-/* ---- attach.c ------------------------------------------------------------------------------------------------------- */
+/* ---- attach.c --------------------------------------------------------------------------------------------------- */
 
 void attach(struct core *core, struct session *session, const Carehub__V1__Attach *message);
 void detach(struct core *core, struct session *session, const Carehub__V1__Detach *message);
@@ -255,7 +256,7 @@ void session_detach_all(struct core *core, struct session *session, const Error 
 /* Writes this batch's acknowledgement entries. */
 void acks_flush(struct core *core);
 
-/* ---- push.c --------------------------------------------------------------------------------------------------------- */
+/* ---- push.c ----------------------------------------------------------------------------------------------------- */
 
 void push_all(struct core *core);
 /* Would a delivery that waits be sent, as things stand? If not: the rule that denies. */
@@ -270,7 +271,7 @@ void events_trim(struct core *core);
 /* A correction's notice: the event with its id, type, author's actor and what it corrects, and nothing else. */
 size_t event_notice(const Carehub__V1__Event *event, uint8_t *out, size_t size);
 
-/* ---- endings.c ------------------------------------------------------------------------------------------------------ */
+/* ---- endings.c -------------------------------------------------------------------------------------------------- */
 
 /* Ends what push found must end; takes what is due. Called as a batch's first effects. */
 void endings_take(struct core *core);
@@ -285,7 +286,7 @@ bool held_settle(struct core *core, uint64_t place, uint32_t actor, bool release
 void inbox_close(struct core *core, struct inbox *inbox);
 uint32_t in_flight_of(struct core *core, uint64_t patient);
 
-/* ---- query.c, trace.c, explain.c ------------------------------------------------------------------------------------ */
+/* ---- query.c, trace.c, explain.c -------------------------------------------------------------------------------- */
 
 void query(struct core *core, struct session *session, const Carehub__V1__Query *query);
 void answer_send(struct core *core, struct session *session, uint64_t ref, Carehub__V1__Answer *answer);
@@ -295,8 +296,7 @@ bool may_ask(const struct client *client, Carehub__V1__Query__QueryCase what);
 void trace_query(struct core *core, const Carehub__V1__TraceQuery *query, Carehub__V1__Answer *answer);
 void explain_query(struct core *core, const Carehub__V1__ExplainQuery *query, Carehub__V1__Answer *answer);
 /* The lines of what became of one decision. */
-void trace_decision(struct core *core, const Entry *entry, const Decision *decision,
-                    Carehub__V1__TraceAnswer *answer);
+void trace_decision(struct core *core, const Entry *entry, const Decision *decision, Carehub__V1__TraceAnswer *answer);
 Carehub__V1__TraceLine *trace_line(struct core *core, const Entry *entry, Carehub__V1__TraceLine__Step step,
                                    int64_t at_ms);
 uint64_t event_place_of(struct core *core, const ProtobufCBinaryData *id, uint64_t place);

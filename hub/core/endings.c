@@ -6,7 +6,7 @@
 
 enum { FORGET_EVERY_MS = 60000, FORGET_AT_ONCE = 5000, DUE_AT_ONCE = 256 };
 
-/* ---- Ends ----------------------------------------------------------------------------------------------------------- */
+/* ---- Ends ------------------------------------------------------------------------------------------------------- */
 
 static void log_end(struct core *core, const struct inbox *inbox, int lane, uint64_t from, uint64_t to,
                     const struct ending *ending)
@@ -64,9 +64,8 @@ static void end_one(struct core *core, const struct ending *ending)
     if (exception && ending->number <= inbox->lanes[ending->lane].settled) {
         inbox_exception_remove(inbox, core->store, exception);
     } else {
-        struct exception over = {.lane = ending->lane,
-                                 .number = ending->number,
-                                 .state = CAREHUB__V1__EXCEPTION_CARD__STATE__ACKED};
+        struct exception over = {
+            .lane = ending->lane, .number = ending->number, .state = CAREHUB__V1__EXCEPTION_CARD__STATE__ACKED};
         inbox_except(inbox, core->store, &over);
     }
     if (inbox->session && was_sent)
@@ -127,9 +126,8 @@ uint32_t in_flight_of(struct core *core, uint64_t patient)
         struct inbox *inbox = core->registry.inboxes[i];
         for (int lane = 0; inbox->session && lane < LANES; lane++) {
             for (uint64_t number = inbox->lanes[lane].settled + 1; number <= inbox->lanes[lane].sent; number++) {
-                const struct item *item = inbox_exception(inbox, lane, number)
-                                              ? NULL
-                                              : inbox_item(inbox, core->store, lane, number, &full);
+                const struct item *item =
+                    inbox_exception(inbox, lane, number) ? NULL : inbox_item(inbox, core->store, lane, number, &full);
                 const struct event_memory *event = item ? event_get(core, item->place) : NULL;
                 n += event && event->patient == patient;
             }
@@ -144,7 +142,7 @@ uint32_t in_flight_of(struct core *core, uint64_t patient)
     return n;
 }
 
-/* ---- Expiry ----------------------------------------------------------------------------------------------------------- */
+/* ---- Expiry ----------------------------------------------------------------------------------------------------- */
 
 static int64_t time_to_live_ms(const struct inbox *inbox)
 {
@@ -267,7 +265,8 @@ static void settle_due(struct core *core)
 static bool entry_before(struct core *core, uint64_t place, int64_t at_ms)
 {
     struct log_record record;
-    bool before = core->log->functions->read(core->log, place, &core->scratch, &record) == STORE_OK && record.at_ms < at_ms;
+    bool before =
+        core->log->functions->read(core->log, place, &core->scratch, &record) == STORE_OK && record.at_ms < at_ms;
     arena_reset(&core->scratch);
     return before;
 }
@@ -300,8 +299,9 @@ static void look_at_disk(struct core *core)
 {
     bool low = store_free_bytes(core->store) < core->disk_reserve_bytes;
     if (low != core->disk_low)
-        say(low ? 2 : 5, low ? "less than %llu MB are free on the database's disk: no more events are taken. Make room"
-                             : "there is room again on the database's disk (over %llu MB): events are taken",
+        say(low ? 2 : 5,
+            low ? "less than %llu MB are free on the database's disk: no more events are taken. Make room"
+                : "there is room again on the database's disk (over %llu MB): events are taken",
             (unsigned long long)(core->disk_reserve_bytes >> 20));
     core->disk_low = low;
 }
@@ -324,7 +324,7 @@ void sweep(struct core *core)
     arena_reset(&core->scratch);
 }
 
-/* ---- Held --------------------------------------------------------------------------------------------------------------- */
+/* ---- Held ------------------------------------------------------------------------------------------------------- */
 
 static void held_put(struct core *core, uint64_t place, const Decision *decision)
 {
@@ -425,7 +425,7 @@ bool held_settle(struct core *core, uint64_t place, uint32_t actor, bool release
     return true;
 }
 
-/* ---- Dead letters --------------------------------------------------------------------------------------------------------- */
+/* ---- Dead letters ----------------------------------------------------------------------------------------------- */
 
 static bool wanted(const Carehub__V1__DeadRetried *fact, uint64_t place)
 {

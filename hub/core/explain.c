@@ -29,8 +29,7 @@ static bool actor_as_of(void *ctx, uint32_t number, struct route_actor *found)
             continue;
         Carehub__V1__InboxCard *then = carehub__v1__inbox_card__unpack(&arena->protobuf, row.size, row.body);
         if (then && !then->closed)
-            inboxes[n++] =
-                (struct route_inbox){.inbox = inbox->number, .types = type_bits(then->n_types, then->types)};
+            inboxes[n++] = (struct route_inbox){.inbox = inbox->number, .types = type_bits(then->n_types, then->types)};
     }
     *found = (struct route_actor){.name = card->name, .standing = card->standing, .n_inboxes = n, .inboxes = inboxes};
     return true;
@@ -118,13 +117,14 @@ void explain_query(struct core *core, const Carehub__V1__ExplainQuery *query, Ca
     uint64_t place = event_place_of(core, &query->event_id, query->place);
     const Entry *entry = place ? entry_read(core, place, &core->batch) : NULL;
     const struct actor *actor = registry_actor_named(&core->registry, query->actor);
-    if (!entry || (entry->what_case != CAREHUB__V1__ENTRY__WHAT_EVENT &&
-                   entry->what_case != CAREHUB__V1__ENTRY__WHAT_NOT_KEPT)) {
+    if (!entry ||
+        (entry->what_case != CAREHUB__V1__ENTRY__WHAT_EVENT && entry->what_case != CAREHUB__V1__ENTRY__WHAT_NOT_KEPT)) {
         refuse(core, &answer->error, ERROR_CODE(UNKNOWN_NAME), "eventId", "the hub has no such event");
         return;
     }
     if (!actor) {
-        refuse(core, &answer->error, ERROR_CODE(UNKNOWN_NAME), "actor", "there is no actor “%.*s”", NAME_MAX_BYTES, query->actor);
+        refuse(core, &answer->error, ERROR_CODE(UNKNOWN_NAME), "actor", "there is no actor “%.*s”", NAME_MAX_BYTES,
+               query->actor);
         return;
     }
     Carehub__V1__ExplainAnswer *explained = arena_alloc(&core->batch, sizeof *explained);

@@ -33,8 +33,7 @@ static const void *message_of(const Fact *fact, const char **name)
 static void *field_of(const void *message, const char *name)
 {
     const ProtobufCMessage *base = message;
-    const ProtobufCFieldDescriptor *field =
-        protobuf_c_message_descriptor_get_field_by_name(base->descriptor, name);
+    const ProtobufCFieldDescriptor *field = protobuf_c_message_descriptor_get_field_by_name(base->descriptor, name);
     return field ? (char *)message + field->offset : NULL;
 }
 
@@ -67,8 +66,9 @@ static bool check_rights(struct fact_context *context, const struct fact_kind *k
         return true;
     const ProtobufCEnumValue *role =
         protobuf_c_enum_descriptor_get_value(&carehub__v1__operator_role__descriptor, (int)kind->role);
-    return REFUSE(context, NOT_ALLOWED, "fact", "client %s may not submit %s: it needs the role %s, or the fact in its list",
-                  client->card->name, name, role->name);
+    return REFUSE(context, NOT_ALLOWED, "fact",
+                  "client %s may not submit %s: it needs the role %s, or the fact in its list", client->card->name,
+                  name, role->name);
 }
 
 /* Finds whom and what the fact is about. */
@@ -80,7 +80,8 @@ static bool resolve(struct fact_context *context)
         uint64_t number = *patient ? patient_resolve(context->core, *patient) : 0;
         context->person = person_get(context->core, number);
         if (!context->person)
-            return REFUSE(context, UNKNOWN_NAME, "patient", "the hub does not know this person; register the patient first");
+            return REFUSE(context, UNKNOWN_NAME, "patient",
+                          "the hub does not know this person; register the patient first");
     }
     char **actor = field_of(context->message, "actor");
     if (actor && !(context->actor = registry_actor_named(registry, *actor)))

@@ -5,7 +5,7 @@
 
 #define MESSAGE(context, type) ((const Carehub__V1__##type *)(context)->message)
 
-/* ---- Actors --------------------------------------------------------------------------------------------------------- */
+/* ---- Actors ----------------------------------------------------------------------------------------------------- */
 
 static bool check_actor_set(struct fact_context *context)
 {
@@ -14,7 +14,8 @@ static bool check_actor_set(struct fact_context *context)
     if (!check_name(context, set->name) || !check_text(context, "display", set->display, TEXT_MAX_BYTES))
         return false;
     if (set->kind == CAREHUB__V1__ACTOR_KIND__ACTOR_KIND_UNSPECIFIED)
-        return REFUSE(context, INVALID, "kind", "say what the actor is: organisation, professional, person or informal carer");
+        return REFUSE(context, INVALID, "kind",
+                      "say what the actor is: organisation, professional, person or informal carer");
     if (set->n_identifiers > IDENTIFIERS_MAX)
         return REFUSE(context, TOO_MANY, "identifiers", "at most %d identifiers", IDENTIFIERS_MAX);
     context->actor = registry_actor_named(registry, set->name);
@@ -59,7 +60,7 @@ static void apply_actor_standing(struct fact_context *context)
     registry_put_actor(&context->core->registry, context->actor->number, card, context->place);
 }
 
-/* ---- Clients -------------------------------------------------------------------------------------------------------- */
+/* ---- Clients ---------------------------------------------------------------------------------------------------- */
 
 static bool check_client_set(struct fact_context *context)
 {
@@ -74,7 +75,8 @@ static bool check_client_set(struct fact_context *context)
             return REFUSE(context, UNKNOWN_NAME, "actors", "there is no actor “%.*s”", NAME_MAX_BYTES, set->actors[i]);
     for (size_t i = 0; i < set->n_publishes; i++)
         if (strcmp(set->publishes[i], "*") != 0 && !event_type_by_name(set->publishes[i]))
-            return REFUSE(context, INVALID, "publishes", "there is no event type “%.*s”", NAME_MAX_BYTES, set->publishes[i]);
+            return REFUSE(context, INVALID, "publishes", "there is no event type “%.*s”", NAME_MAX_BYTES,
+                          set->publishes[i]);
     for (size_t i = 0; i < set->n_facts; i++)
         if (!protobuf_c_message_descriptor_get_field_by_name(&carehub__v1__fact__descriptor, set->facts[i]))
             return REFUSE(context, INVALID, "facts", "there is no fact “%.*s”", NAME_MAX_BYTES, set->facts[i]);
@@ -161,7 +163,8 @@ static bool check_key_added(struct fact_context *context)
         return REFUSE(context, INVALID, "tokenHash", "only the hub itself sets this");
     for (size_t i = 0; i < registry->n_clients; i++)
         if (has_key(registry->clients[i]->card, &added->public_key))
-            return REFUSE(context, INVALID, "publicKey", "this key is already registered, for client %s; make a new pair",
+            return REFUSE(context, INVALID, "publicKey",
+                          "this key is already registered, for client %s; make a new pair",
                           registry->clients[i]->card->name);
     if (context->subject->card->n_keys >= CLIENT_KEYS_MAX)
         return REFUSE(context, TOO_MANY, "publicKey", "client %s has %d keys already: revoke one first",
@@ -225,7 +228,8 @@ static bool check_enrolment_offered(struct fact_context *context)
     for (size_t i = 0; i < context->subject->card->n_offers; i++)
         outstanding += context->subject->card->offers[i]->expires_ms > context->core->now_ms;
     if (outstanding >= CLIENT_OFFERS_MAX)
-        return REFUSE(context, TOO_MANY, "client", "client %s has %d tokens outstanding; wait until they are used or expire",
+        return REFUSE(context, TOO_MANY, "client",
+                      "client %s has %d tokens outstanding; wait until they are used or expire",
                       context->subject->card->name, CLIENT_OFFERS_MAX);
     return true;
 }
@@ -247,7 +251,7 @@ static void apply_enrolment_offered(struct fact_context *context)
     registry_put_client(&context->core->registry, context->subject->number, message_copy(&card), context->place);
 }
 
-/* ---- Inboxes -------------------------------------------------------------------------------------------------------- */
+/* ---- Inboxes ---------------------------------------------------------------------------------------------------- */
 
 static bool check_inbox_set(struct fact_context *context)
 {
@@ -260,7 +264,8 @@ static bool check_inbox_set(struct fact_context *context)
             return REFUSE(context, INVALID, "types", "there is no event type “%.*s”", NAME_MAX_BYTES, set->types[i]);
     const struct inbox *old = registry_inbox_named(registry, set->name);
     if (old && (old->card->closed || old->card->actor != context->actor->number))
-        return REFUSE(context, INVALID, "name", "inbox %s is closed, or another actor's; names are not used again", set->name);
+        return REFUSE(context, INVALID, "name", "inbox %s is closed, or another actor's; names are not used again",
+                      set->name);
     if (set->time_to_live_ms > DELIVERY_TIME_TO_LIVE_MAX_MS)
         return REFUSE(context, INVALID, "timeToLiveMs", "at most %lld ms, ten years", DELIVERY_TIME_TO_LIVE_MAX_MS);
     if (!old && registry->n_inboxes >= INBOXES_MAX)
@@ -311,7 +316,7 @@ static void apply_inbox_closed(struct fact_context *context)
     inbox_close(core, inbox);
 }
 
-/* ---- The policy ------------------------------------------------------------------------------------------------------ */
+/* ---- The policy ------------------------------------------------------------------------------------------------- */
 
 static bool check_policy_adopted(struct fact_context *context)
 {

@@ -18,11 +18,11 @@
 #include "store.h"
 
 struct log_record {
-    uint64_t place; /* starts at 1, without gaps */
-    int64_t at_ms;  /* never decreasing */
+    uint64_t place;       /* starts at 1, without gaps */
+    int64_t at_ms;        /* never decreasing */
     const uint8_t *entry; /* a serialised carehub.v1.Entry: what is known without any person's key */
     size_t entry_size;
-    uint64_t subject; /* whose key seals the payload; 0: the hub's own */
+    uint64_t subject;       /* whose key seals the payload; 0: the hub's own */
     const uint8_t *payload; /* the event or fact as submitted; may be empty */
     size_t payload_size;
     uint8_t leaf[LEAF_BYTES];

@@ -38,9 +38,8 @@ static bool first_entries(struct core *core, const struct core_config *config, c
     if (!config->first_operator)
         return true;
 
-    Carehub__V1__OperatorRole roles[] = {
-        CAREHUB__V1__OPERATOR_ROLE__VIEWER, CAREHUB__V1__OPERATOR_ROLE__OPERATOR, CAREHUB__V1__OPERATOR_ROLE__AUDITOR,
-        CAREHUB__V1__OPERATOR_ROLE__REGISTRAR};
+    Carehub__V1__OperatorRole roles[] = {CAREHUB__V1__OPERATOR_ROLE__VIEWER, CAREHUB__V1__OPERATOR_ROLE__OPERATOR,
+                                         CAREHUB__V1__OPERATOR_ROLE__AUDITOR, CAREHUB__V1__OPERATOR_ROLE__REGISTRAR};
     Carehub__V1__ClientSet client = CAREHUB__V1__CLIENT_SET__INIT;
     client.name = (char *)"first-operator";
     client.n_roles = sizeof roles / sizeof *roles;
@@ -99,7 +98,8 @@ static bool state_load(struct core *core, struct core_time now, char *error)
     if (!registry_open(&core->registry, core->store, error, CORE_ERROR_BYTES) || !tail_verify(core, error))
         return false;
     if (store_held_each(core->store, &core->batch, count_held, core) != STORE_OK) {
-        snprintf(error, CORE_ERROR_BYTES, "a held delivery's row is damaged. Restore the database from its last backup");
+        snprintf(error, CORE_ERROR_BYTES,
+                 "a held delivery's row is damaged. Restore the database from its last backup");
         return false;
     }
     return true;

@@ -51,7 +51,7 @@ void persons_close(struct persons *persons)
         persons_forget(persons);
 }
 
-/* ---- The cache: least recently used goes first ------------------------------------------------------------------- */
+/* ---- The cache: least recently used goes first ------------------------------------------------------------------ */
 
 static void unlink_person(struct persons *persons, struct person *person)
 {
@@ -155,7 +155,7 @@ struct person *persons_get(struct persons *persons, uint64_t number, int64_t now
     return person;
 }
 
-/* ---- Identifiers --------------------------------------------------------------------------------------------------- */
+/* ---- Identifiers ------------------------------------------------------------------------------------------------ */
 
 static uint64_t hash_key(const uint8_t hash[DIGEST_BYTES])
 {

@@ -27,7 +27,7 @@ struct policy {
 
 static const struct policy_cell CELL_NONE = {0};
 
-/* ---- Asking ---- */
+/* ---- Asking ----------------------------------------------------------------------------------------------------- */
 
 /* The length and both ends of a role's name tell roles apart well enough; where they do not, one more probe
  * does. */
@@ -91,7 +91,7 @@ int64_t policy_hold_ms(const struct policy *policy)
     return policy->hold_ms;
 }
 
-/* ---- Reading ---- */
+/* ---- Reading ---------------------------------------------------------------------------------------------------- */
 
 /* What a reader of one part works on. */
 struct reader {
@@ -128,8 +128,7 @@ static bool is_bare(const struct reader *reader, const char *section, zconfig_t 
 static bool name_valid(const char *name)
 {
     size_t length = strlen(name);
-    return length > 0 && length <= NAME_MAX_BYTES &&
-           strspn(name, "abcdefghijklmnopqrstuvwxyz0123456789-") == length;
+    return length > 0 && length <= NAME_MAX_BYTES && strspn(name, "abcdefghijklmnopqrstuvwxyz0123456789-") == length;
 }
 
 static bool read_hold_days(struct reader *reader, const char *value)
@@ -138,8 +137,7 @@ static bool read_hold_days(struct reader *reader, const char *value)
     errno = 0;
     long days = strtol(value, &end, 10);
     if (errno || end == value || *end || days < 1 || days > HOLD_MAX_DAYS)
-        return refuse(reader, "policy/hold-days: '%.40s' is not a number of days: use 1 to %d", value,
-                      HOLD_MAX_DAYS);
+        return refuse(reader, "policy/hold-days: '%.40s' is not a number of days: use 1 to %d", value, HOLD_MAX_DAYS);
     reader->policy->hold_ms = days * DAY_MS;
     return true;
 }
@@ -154,8 +152,7 @@ static bool read_header(struct reader *reader, zconfig_t *section)
             return refuse(reader, "policy/%s: nothing may stand below it", name);
         if (streq(name, "name") && !*policy->name) {
             if (!name_valid(value))
-                return refuse(reader,
-                              "policy/name: '%.40s' is not a name: use a to z, 0 to 9 and '-', at most %d",
+                return refuse(reader, "policy/name: '%.40s' is not a name: use a to z, 0 to 9 and '-', at most %d",
                               value, NAME_MAX_BYTES);
             memcpy(policy->name, value, strlen(value) + 1);
         } else if (streq(name, "hold-days") && !hold_days) {
@@ -163,8 +160,7 @@ static bool read_header(struct reader *reader, zconfig_t *section)
                 return false;
             hold_days = true;
         } else {
-            return refuse(reader, "policy/%s: unknown, or there twice: use name and hold-days, once each",
-                          name);
+            return refuse(reader, "policy/%s: unknown, or there twice: use name and hold-days, once each", name);
         }
     }
     return *policy->name || refuse(reader, "policy/name: missing: give this policy a name");
@@ -187,16 +183,15 @@ static bool read_roles(struct reader *reader, zconfig_t *section)
         if (!is_bare(reader, "roles", item))
             return false;
         if (!name_valid(role))
-            return refuse(reader, "roles/%.80s: not a role's name: use a to z, 0 to 9 and '-', at most %d",
-                          role, NAME_MAX_BYTES);
+            return refuse(reader, "roles/%.80s: not a role's name: use a to z, 0 to 9 and '-', at most %d", role,
+                          NAME_MAX_BYTES);
         if (policy_role(reader->policy, role) != POLICY_ROLE_UNKNOWN)
             return refuse(reader, "roles/%s: declared twice", role);
         if (reader->policy->n_roles == POLICY_ROLES_MAX)
             return refuse(reader, "roles/%s: too many roles: at most %d", role, POLICY_ROLES_MAX);
         add_role(reader->policy, role);
     }
-    return reader->policy->n_roles > 0 ||
-           refuse(reader, "roles: empty: declare the roles that the matrix speaks of");
+    return reader->policy->n_roles > 0 || refuse(reader, "roles: empty: declare the roles that the matrix speaks of");
 }
 
 /* The type that `item` is named after; 0 and an error if there is none, or it is in `seen` already. */
@@ -241,9 +236,7 @@ static bool cell_word(struct policy_cell *cell, bool first, const char *word, si
     const struct {
         const char *name;
         bool *flag;
-    } flags[] = {{"by relation", &cell->by_relation},
-                 {"restricted", &cell->restricted},
-                 {"personal", &cell->personal}};
+    } flags[] = {{"by relation", &cell->by_relation}, {"restricted", &cell->restricted}, {"personal", &cell->personal}};
     for (size_t i = 0; i < sizeof flags / sizeof *flags; i++)
         if (strlen(flags[i].name) == length && memcmp(flags[i].name, word, length) == 0) {
             bool fresh = !*flags[i].flag && cell->level != CAREHUB__V1__LEVEL__LEVEL_NONE;
@@ -282,19 +275,17 @@ static bool read_row(struct reader *reader, zconfig_t *row, Carehub__V1__EventTy
         const char *name = zconfig_name(item), *value = zconfig_value(item);
         int role = policy_role(policy, name);
         if (role == POLICY_ROLE_UNKNOWN)
-            return refuse(
-                reader, "matrix/%s/%s: role '%s' is not declared: add it under 'roles', or mend the spelling",
-                zconfig_name(row), name, name);
+            return refuse(reader, "matrix/%s/%s: role '%s' is not declared: add it under 'roles', or mend the spelling",
+                          zconfig_name(row), name, name);
         if (seen[role])
             return refuse(reader, "matrix/%s/%s: there twice", zconfig_name(row), name);
         seen[role] = true;
         if (!cell_parse(value, &policy->cells[type][role]))
-            return refuse(
-                reader,
-                "matrix/%s/%s: '%.60s' is not a cell: use none, administrative, care or clinical, with "
-                "'by relation', 'restricted', 'personal' behind it, separated by commas (behind none: "
-                "nothing)",
-                zconfig_name(row), name, value);
+            return refuse(reader,
+                          "matrix/%s/%s: '%.60s' is not a cell: use none, administrative, care or clinical, with "
+                          "'by relation', 'restricted', 'personal' behind it, separated by commas (behind none: "
+                          "nothing)",
+                          zconfig_name(row), name, value);
         if (policy->cells[type][role].by_relation)
             policy->by_relation |= 1u << type;
     }
@@ -320,10 +311,8 @@ static bool read_matrix(struct reader *reader, zconfig_t *section)
 static const struct {
     const char *name;
     bool (*read)(struct reader *, zconfig_t *);
-} sections[] = {{"policy", read_header},
-                {"roles", read_roles},
-                {"after-death", read_after_death},
-                {"matrix", read_matrix}};
+} sections[] = {
+    {"policy", read_header}, {"roles", read_roles}, {"after-death", read_after_death}, {"matrix", read_matrix}};
 
 enum { SECTIONS = sizeof sections / sizeof *sections };
 
@@ -365,8 +354,7 @@ static zconfig_t *load(const struct reader *reader, const char *text, size_t siz
     zconfig_t *root = copy ? zconfig_str_load(copy) : NULL;
     free(copy);
     if (!root)
-        refuse(reader,
-               "the policy could not be read: out of memory, or a form that CZMQ's reader does not take");
+        refuse(reader, "the policy could not be read: out of memory, or a form that CZMQ's reader does not take");
     return root;
 }
 

@@ -1,7 +1,7 @@
 /* Publications: one item, or several that are taken as one. */
 #include "core_private.h"
 
-/* ---- Groups: all or nothing ------------------------------------------------------------------------------------------ */
+/* ---- Groups: all or nothing ------------------------------------------------------------------------------------- */
 
 struct before {
     uint64_t last_place;
@@ -71,7 +71,8 @@ static bool take_group(struct core *core, uint32_t client, const Carehub__V1__Pu
         /* Looked up each time: a fact of the group may have changed the client's own rights. */
         good = take_item(core, registry_client(&core->registry, client), publication->items[i], i == 0, taken, error);
         if (!good) {
-            char *where = arena_printf(&core->batch, "items[%zu]%s%s", i, (*error)->field[0] ? "." : "", (*error)->field);
+            char *where =
+                arena_printf(&core->batch, "items[%zu]%s%s", i, (*error)->field[0] ? "." : "", (*error)->field);
             (*error)->field = where;
         }
     }
@@ -83,7 +84,7 @@ static bool take_group(struct core *core, uint32_t client, const Carehub__V1__Pu
     return good;
 }
 
-/* ---- One publication ---------------------------------------------------------------------------------------------------- */
+/* ---- One publication -------------------------------------------------------------------------------------------- */
 
 static bool take(struct core *core, uint32_t client, const Carehub__V1__Publication *publication, struct taken *taken,
                  Error **error)

@@ -1,4 +1,5 @@
-/* Questions of operators: who may ask what, and the plain answers. Traces and explanations are in files of their own. */
+/* Questions of operators: who may ask what, and the plain answers. Traces and explanations are in files of their own.
+ */
 #include "query.h"
 
 #include <stdlib.h>
@@ -21,7 +22,7 @@ void answer_send(struct core *core, struct session *session, uint64_t ref, Careh
     send_later(core, session->id, message);
 }
 
-/* ---- Status ----------------------------------------------------------------------------------------------------------- */
+/* ---- Status ----------------------------------------------------------------------------------------------------- */
 
 static void status_query(struct core *core, const Carehub__V1__Query *query, Carehub__V1__Answer *answer)
 {
@@ -61,7 +62,7 @@ static void status_query(struct core *core, const Carehub__V1__Query *query, Car
     answer->status = status;
 }
 
-/* ---- Tail --------------------------------------------------------------------------------------------------------------- */
+/* ---- Tail ------------------------------------------------------------------------------------------------------- */
 
 static void tail_query(struct core *core, struct session *session, const Carehub__V1__Query *query,
                        Carehub__V1__Answer *answer)
@@ -88,8 +89,7 @@ void tail_decision(struct core *core, const Entry *entry, const Decision *decisi
     if (core->n_tail_lines >= TAIL_LINES_MAX)
         return;
     const struct actor *actor = registry_actor(&core->registry, decision->actor);
-    Carehub__V1__TraceLine *line =
-        trace_line(core, entry, CAREHUB__V1__TRACE_LINE__STEP__DECIDED, entry->at_ms);
+    Carehub__V1__TraceLine *line = trace_line(core, entry, CAREHUB__V1__TRACE_LINE__STEP__DECIDED, entry->at_ms);
     line->actor = arena_strdup(&core->batch, actor ? actor->card->name : "?");
     line->role = arena_strdup(&core->batch, decision->role);
     line->outcome = decision->outcome;
@@ -97,7 +97,8 @@ void tail_decision(struct core *core, const Entry *entry, const Decision *decisi
     line->level = decision->level;
     line->notice = decision->notice;
     if (decision->n_slots > 0) {
-        line->inbox = arena_strdup(&core->batch, registry_inbox(&core->registry, decision->slots[0]->inbox)->card->name);
+        line->inbox =
+            arena_strdup(&core->batch, registry_inbox(&core->registry, decision->slots[0]->inbox)->card->name);
         line->lane = decision->slots[0]->lane;
         line->number = decision->slots[0]->number;
     }
@@ -135,7 +136,7 @@ void tail_flush(struct core *core)
     core->n_tail_lines = 0;
 }
 
-/* ---- A person --------------------------------------------------------------------------------------------------------------- */
+/* ---- A person --------------------------------------------------------------------------------------------------- */
 
 static Carehub__V1__ListedMember **list_members(struct core *core, size_t n, Carehub__V1__PatientCard__Member **members)
 {
@@ -181,12 +182,14 @@ static void patient_query(struct core *core, struct session *session, const Care
     uint64_t number = ref ? patient_resolve(core, ref) : 0;
     struct card row;
     uint64_t at = query->patient->at_place ? query->patient->at_place : PLACE_LATEST;
-    enum store_result found = number ? store_card_get(core->store, CARD_PATIENT, number, at, &core->batch, &row) : STORE_NONE;
+    enum store_result found =
+        number ? store_card_get(core->store, CARD_PATIENT, number, at, &core->batch, &row) : STORE_NONE;
     Carehub__V1__PatientCard *card =
         found == STORE_OK ? carehub__v1__patient_card__unpack(&core->batch.protobuf, row.size, row.body) : NULL;
     log_reading(core, session, "patient", number, 0);
     if (!card) {
-        refuse(core, &answer->error, found == STORE_DAMAGED ? ERROR_CODE(INTERNAL) : ERROR_CODE(UNKNOWN_NAME), "patient",
+        refuse(core, &answer->error, found == STORE_DAMAGED ? ERROR_CODE(INTERNAL) : ERROR_CODE(UNKNOWN_NAME),
+               "patient",
                found == STORE_DAMAGED ? "this person's card is damaged; see the hub's log"
                                       : "the hub does not know this person (at that place)");
         return;
@@ -209,7 +212,7 @@ static void patient_query(struct core *core, struct session *session, const Care
     answer->patient = patient;
 }
 
-/* ---- What is in an inbox ---------------------------------------------------------------------------------------------------- */
+/* ---- What is in an inbox ---------------------------------------------------------------------------------------- */
 
 struct items {
     struct core *core;
@@ -260,11 +263,11 @@ static void queued_lines(struct items *items, struct inbox *inbox)
             if (exception)
                 continue;
             const struct item *item = inbox_item(inbox, core->store, which, number, &full);
-            Carehub__V1__TraceLine *line =
-                item ? item_line(items, item->place,
-                                 number <= lane->sent ? CAREHUB__V1__TRACE_LINE__STEP__SENT
-                                                      : CAREHUB__V1__TRACE_LINE__STEP__QUEUED)
-                     : NULL;
+            Carehub__V1__TraceLine *line = item
+                                               ? item_line(items, item->place,
+                                                           number <= lane->sent ? CAREHUB__V1__TRACE_LINE__STEP__SENT
+                                                                                : CAREHUB__V1__TRACE_LINE__STEP__QUEUED)
+                                               : NULL;
             if (!line) {
                 items->answer->more |= full;
                 break;
@@ -305,7 +308,8 @@ static void inbox_items_query(struct core *core, const Carehub__V1__Query *query
     struct inbox *inbox = registry_inbox_named(&core->registry, asked->inbox);
     bool held = asked->which == CAREHUB__V1__INBOX_ITEMS_QUERY__WHICH__HELD_ITEMS;
     if (!inbox && !(held && asked->inbox[0] == '\0')) {
-        refuse(core, &answer->error, ERROR_CODE(UNKNOWN_NAME), "inbox", "there is no inbox “%.*s”", NAME_MAX_BYTES, asked->inbox);
+        refuse(core, &answer->error, ERROR_CODE(UNKNOWN_NAME), "inbox", "there is no inbox “%.*s”", NAME_MAX_BYTES,
+               asked->inbox);
         return;
     }
     NEW(core, InboxItemsAnswer, list);
@@ -327,11 +331,12 @@ static void inbox_items_query(struct core *core, const Carehub__V1__Query *query
     answer->inbox_items = list;
 }
 
-/* ---- The log itself --------------------------------------------------------------------------------------------------------- */
+/* ---- The log itself --------------------------------------------------------------------------------------------- */
 
 static void export_query(struct core *core, const Carehub__V1__Query *query, Carehub__V1__Answer *answer)
 {
-    size_t max = query->export_log->max && query->export_log->max < EXPORT_PAGE ? query->export_log->max : EXPORT_PAGE, bytes = 0;
+    size_t max = query->export_log->max && query->export_log->max < EXPORT_PAGE ? query->export_log->max : EXPORT_PAGE,
+           bytes = 0;
     uint64_t place = query->export_log->from_place ? query->export_log->from_place : 1;
     NEW(core, ExportAnswer, export);
     export->entries = arena_alloc(&core->batch, max * sizeof *export->entries);
@@ -368,14 +373,16 @@ static void open_query(struct core *core, struct session *session, const Carehub
 {
     uint64_t place = event_place_of(core, &query->open->event_id, 0);
     if (query->open->purpose[0] == '\0' || strlen(query->open->purpose) > TEXT_MAX_BYTES) {
-        refuse(core, &answer->error, ERROR_CODE(INVALID), "purpose", "opening an event needs a purpose: it is recorded");
+        refuse(core, &answer->error, ERROR_CODE(INVALID), "purpose",
+               "opening an event needs a purpose: it is recorded");
         return;
     }
     const uint8_t *bytes;
     size_t size;
     Entry *entry = place ? entry_read_payload(core, place, &core->batch, &bytes, &size) : NULL;
     if (!entry || entry->what_case != CAREHUB__V1__ENTRY__WHAT_EVENT) {
-        refuse(core, &answer->error, ERROR_CODE(UNKNOWN_NAME), "eventId", "there is no such event, or its content is gone");
+        refuse(core, &answer->error, ERROR_CODE(UNKNOWN_NAME), "eventId",
+               "there is no such event, or its content is gone");
         return;
     }
     log_reading(core, session, query->open->purpose, entry->patient, place);
@@ -385,7 +392,7 @@ static void open_query(struct core *core, struct session *session, const Carehub
     answer->open = open;
 }
 
-/* ---- Who may ask what -------------------------------------------------------------------------------------------------------- */
+/* ---- Who may ask what ------------------------------------------------------------------------------------------- */
 
 bool may_ask(const struct client *client, Carehub__V1__Query__QueryCase what)
 {
@@ -395,12 +402,12 @@ bool may_ask(const struct client *client, Carehub__V1__Query__QueryCase what)
     if (auditor || client_has_role(client, CAREHUB__V1__OPERATOR_ROLE__VIEWER))
         return true;
     bool registrar = client_has_role(client, CAREHUB__V1__OPERATOR_ROLE__REGISTRAR);
-    bool operator = client_has_role(client, CAREHUB__V1__OPERATOR_ROLE__OPERATOR);
+    bool operator= client_has_role(client, CAREHUB__V1__OPERATOR_ROLE__OPERATOR);
     if (what == CAREHUB__V1__QUERY__QUERY_LIST || what == CAREHUB__V1__QUERY__QUERY_STATUS)
         return registrar || operator;
     if (what == CAREHUB__V1__QUERY__QUERY_PATIENT)
         return registrar;
-    return operator && what == CAREHUB__V1__QUERY__QUERY_INBOX_ITEMS;
+    return operator&& what == CAREHUB__V1__QUERY__QUERY_INBOX_ITEMS;
 }
 
 void query(struct core *core, struct session *session, const Carehub__V1__Query *query)

@@ -157,8 +157,8 @@ void list_query(struct core *core, const Carehub__V1__Query *query, Carehub__V1_
     else
         refuse(core, &answer->error, ERROR_CODE(INVALID), "kind", "actors, clients or inboxes");
     if (query->list->name[0] && !answer->error && list->n_actors + list->n_clients + list->n_inboxes == 0)
-        refuse(core, &answer->error, ERROR_CODE(UNKNOWN_NAME), "name", "there is none of the name “%.*s”", NAME_MAX_BYTES,
-               query->list->name);
+        refuse(core, &answer->error, ERROR_CODE(UNKNOWN_NAME), "name", "there is none of the name “%.*s”",
+               NAME_MAX_BYTES, query->list->name);
     answer->answer_case = CAREHUB__V1__ANSWER__ANSWER_LIST;
     answer->list = list;
 }

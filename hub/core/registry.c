@@ -30,7 +30,7 @@ uint32_t type_bits(size_t n, const uint32_t *types)
     return bits;
 }
 
-/* ---- Finding ------------------------------------------------------------------------------------------------------ */
+/* ---- Finding ---------------------------------------------------------------------------------------------------- */
 
 struct actor *registry_actor(const struct registry *registry, uint32_t number)
 {
@@ -96,7 +96,7 @@ bool client_speaks_for(const struct client *client, uint32_t actor)
     return false;
 }
 
-/* ---- Routing's questions ------------------------------------------------------------------------------------------- */
+/* ---- Routing's questions ---------------------------------------------------------------------------------------- */
 
 bool registry_route_actor(void *ctx, uint32_t number, struct route_actor *found)
 {
@@ -156,7 +156,7 @@ static void all_inboxes_find(struct registry *registry)
     }
 }
 
-/* ---- Changing ------------------------------------------------------------------------------------------------------ */
+/* ---- Changing --------------------------------------------------------------------------------------------------- */
 
 static void store_card(struct registry *registry, enum card_kind kind, uint32_t number, const void *message,
                        uint64_t place)
@@ -176,8 +176,7 @@ static void *add(void *array, size_t *n)
     return grown;
 }
 
-static struct actor *set_actor(struct registry *registry, uint32_t number, Carehub__V1__ActorCard *card,
-                               uint64_t place)
+static struct actor *set_actor(struct registry *registry, uint32_t number, Carehub__V1__ActorCard *card, uint64_t place)
 {
     struct actor *actor = registry_actor(registry, number);
     if (!actor) {
@@ -212,8 +211,7 @@ static struct client *set_client(struct registry *registry, uint32_t number, Car
     return client;
 }
 
-static struct inbox *set_inbox(struct registry *registry, uint32_t number, Carehub__V1__InboxCard *card,
-                               uint64_t place)
+static struct inbox *set_inbox(struct registry *registry, uint32_t number, Carehub__V1__InboxCard *card, uint64_t place)
 {
     struct inbox *inbox = registry_inbox(registry, number);
     if (!inbox) {
@@ -264,7 +262,7 @@ void registry_put_policy(struct registry *registry, struct policy *policy, const
     registry->policy_place = registry->changed_place = place;
 }
 
-/* ---- Loading ------------------------------------------------------------------------------------------------------- */
+/* ---- Loading ---------------------------------------------------------------------------------------------------- */
 
 struct loading {
     struct registry *registry;
@@ -326,10 +324,8 @@ static bool load_policy(struct registry *registry, struct arena *arena, char *er
 
 bool registry_open(struct registry *registry, struct store *store, char *error, size_t error_size)
 {
-    *registry = (struct registry){.store = store,
-                                  .actor_names = zhashx_new(),
-                                  .client_names = zhashx_new(),
-                                  .inbox_names = zhashx_new()};
+    *registry = (struct registry){
+        .store = store, .actor_names = zhashx_new(), .client_names = zhashx_new(), .inbox_names = zhashx_new()};
     static const struct {
         enum card_kind kind;
         const char *name;

@@ -3,7 +3,7 @@
 
 #include <string.h>
 
-/* ---- One actor ---- */
+/* ---- One actor -------------------------------------------------------------------------------------------------- */
 
 static Carehub__V1__Reason granted(const struct look *look)
 {
@@ -36,8 +36,7 @@ static int outcome_rank(Carehub__V1__Outcome outcome)
 }
 
 /* Deliver before hold before withhold; then the higher level; then the one that got further in the rules. */
-static bool better(const struct route_decision *a, size_t a_passed, const struct route_decision *b,
-                   size_t b_passed)
+static bool better(const struct route_decision *a, size_t a_passed, const struct route_decision *b, size_t b_passed)
 {
     if (a->outcome != b->outcome)
         return outcome_rank(a->outcome) > outcome_rank(b->outcome);
@@ -121,11 +120,10 @@ void route_one(const struct route_input *in, uint32_t actor, struct route_decisi
     if (question_open(&question, in))
         decide(&question, actor, out);
     else
-        *out = (struct route_decision){
-            .actor = actor, .outcome = OUTCOME(WITHHOLD), .reason = REASON(DECISION_FAILED)};
+        *out = (struct route_decision){.actor = actor, .outcome = OUTCOME(WITHHOLD), .reason = REASON(DECISION_FAILED)};
 }
 
-/* ---- All candidates ---- */
+/* ---- All candidates --------------------------------------------------------------------------------------------- */
 
 struct candidates {
     struct question question;

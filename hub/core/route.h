@@ -70,8 +70,7 @@ struct route_decision {
     uint64_t consent; /* place of the consent that it rests on; 0: none, or by relation */
     bool notice;      /* without content; then the level is none */
     uint8_t n_inboxes;
-    uint32_t
-        inboxes[ROUTE_SLOTS_MAX]; /* of a DELIVER: where to; the first that take the type and have room */
+    uint32_t inboxes[ROUTE_SLOTS_MAX]; /* of a DELIVER: where to; the first that take the type and have room */
 };
 
 /* Decides for every candidate: all members and grants on the card (one decision for each actor, by its best
@@ -88,7 +87,7 @@ void route_one(const struct route_input *in, uint32_t actor, struct route_decisi
 /* Is there consent for continuity of care in force? Its place, or 0. Of several the one given last counts. */
 uint64_t route_consent(const Carehub__V1__PatientCard *patient, int64_t now_ms);
 
-/* ---- Explaining ---- */
+/* ---- Explaining ------------------------------------------------------------------------------------------------- */
 
 /* One rule that was looked at. */
 struct route_rule {
@@ -105,8 +104,8 @@ enum { ROUTE_RULES_MIN = 16, ROUTE_RULES_MAX = 64 };
  * actor with several roles is looked at in each, in the one that served it best last; roles for which `max`
  * (at least ROUTE_RULES_MIN, or it returns -1; ROUTE_RULES_MAX is ample) leaves no room are left out. Returns
  * their number; -1 as well for a card that is too large. */
-int route_explain(const struct route_input *in, uint32_t actor, struct route_decision *out,
-                  struct route_rule *rules, size_t max);
+int route_explain(const struct route_input *in, uint32_t actor, struct route_decision *out, struct route_rule *rules,
+                  size_t max);
 
 /* Stable name of a reason ("NO_CONSENT") and one English sentence for it. Static. */
 const char *reason_name(Carehub__V1__Reason reason);

@@ -35,7 +35,7 @@ static const char *type_name(const struct look *look)
     return name ? name : "this type";
 }
 
-/* ---- The actor ---- */
+/* ---- The actor -------------------------------------------------------------------------------------------------- */
 
 void find_known(const struct look *look, Carehub__V1__Reason denial, char text[FINDING_BYTES])
 {
@@ -68,12 +68,12 @@ void find_excluded(const struct look *look, Carehub__V1__Reason denial, char tex
     SAY(denial ? "the person has excluded %s" : "the person has not excluded %s", look->actor.name);
 }
 
-/* ---- One relation ---- */
+/* ---- One relation ----------------------------------------------------------------------------------------------- */
 
 static const char *grant_name(const struct look *look)
 {
-    const ProtobufCEnumValue *kind = protobuf_c_enum_descriptor_get_value(
-        &carehub__v1__grant_kind__descriptor, (int)look->relation->grant);
+    const ProtobufCEnumValue *kind =
+        protobuf_c_enum_descriptor_get_value(&carehub__v1__grant_kind__descriptor, (int)look->relation->grant);
     return kind ? kind->name : "unknown";
 }
 
@@ -87,14 +87,12 @@ void find_relation(const struct look *look, Carehub__V1__Reason denial, char tex
     const char *what = look->grant ? "grant" : "membership";
     const char *kind = look->grant ? grant_name(look) : "";
     if (denial == REASON(DECISION_FAILED))
-        SAY("%s %s of place %" PRIu64
-            " does not count: it has no end, is of no known kind, or belongs to the "
+        SAY("%s %s of place %" PRIu64 " does not count: it has no end, is of no known kind, or belongs to the "
             "person's coordinator",
             kind, what, look->relation->since);
     else
-        SAY("%s%s%s of place %" PRIu64 ", from %s, until %s", kind, *kind ? " " : "", what,
-            look->relation->since, date(look->relation->from_ms, "then", from),
-            date(look->relation->until_ms, "further notice", until));
+        SAY("%s%s%s of place %" PRIu64 ", from %s, until %s", kind, *kind ? " " : "", what, look->relation->since,
+            date(look->relation->from_ms, "then", from), date(look->relation->until_ms, "further notice", until));
 }
 
 void find_addressed(const struct look *look, Carehub__V1__Reason denial, char text[FINDING_BYTES])
@@ -108,8 +106,8 @@ void find_addressed(const struct look *look, Carehub__V1__Reason denial, char te
 
 void find_role(const struct look *look, Carehub__V1__Reason denial, char text[FINDING_BYTES])
 {
-    SAY("policy '%s' %s the role '%s'", policy_name(look->question->in->policy),
-        denial ? "does not know" : "knows", look->relation->role);
+    SAY("policy '%s' %s the role '%s'", policy_name(look->question->in->policy), denial ? "does not know" : "knows",
+        look->relation->role);
 }
 
 void find_cell(const struct look *look, Carehub__V1__Reason denial, char text[FINDING_BYTES])
@@ -175,7 +173,7 @@ void find_inbox(const struct look *look, Carehub__V1__Reason denial, char text[F
         SAY("none of %zu open inboxes%s takes %s", look->actor.n_inboxes, same, type_name(look));
 }
 
-/* ---- Recording ---- */
+/* ---- Recording -------------------------------------------------------------------------------------------------- */
 
 struct record {
     struct route_rule *rules;
@@ -197,8 +195,8 @@ static struct route_rule *row(struct record *record, const char *role, Carehub__
 
 static void seen(void *ctx, const struct look *look, const struct rule *rule, Carehub__V1__Reason denial)
 {
-    struct route_rule *to = row(ctx, look->relation ? look->relation->role : NULL,
-                                denial ? denial : rule->code, denial == PASSED);
+    struct route_rule *to =
+        row(ctx, look->relation ? look->relation->role : NULL, denial ? denial : rule->code, denial == PASSED);
     rule->finding(look, denial, to->finding);
 }
 
@@ -222,8 +220,7 @@ static void record_relations(struct record *record, struct look *look, int best)
 
 static void record_end(struct record *record, const struct route_decision *decision)
 {
-    struct route_rule *end =
-        row(record, decision->role, decision->reason, decision->outcome == OUTCOME(DELIVER));
+    struct route_rule *end = row(record, decision->role, decision->reason, decision->outcome == OUTCOME(DELIVER));
     if (decision->outcome == OUTCOME(DELIVER))
         snprintf(end->finding, sizeof end->finding, "delivered to %d inbox%s, %s%s", decision->n_inboxes,
                  decision->n_inboxes == 1 ? "" : "es", decision->notice ? "without content" : "at level ",
@@ -232,8 +229,8 @@ static void record_end(struct record *record, const struct route_decision *decis
         snprintf(end->finding, sizeof end->finding, "%s", reason_text(decision->reason));
 }
 
-int route_explain(const struct route_input *in, uint32_t actor, struct route_decision *out,
-                  struct route_rule *rules, size_t max)
+int route_explain(const struct route_input *in, uint32_t actor, struct route_decision *out, struct route_rule *rules,
+                  size_t max)
 {
     struct record record = {.rules = rules, .max = max};
     struct question question;

@@ -30,8 +30,7 @@ static Carehub__V1__Level ceiling(Carehub__V1__Level stated)
 {
     if (stated == LEVEL(LEVEL_NONE))
         return LEVEL(LEVEL_CLINICAL);
-    return stated >= LEVEL(LEVEL_ADMINISTRATIVE) && stated <= LEVEL(LEVEL_CLINICAL) ? stated
-                                                                                    : LEVEL(LEVEL_NONE);
+    return stated >= LEVEL(LEVEL_ADMINISTRATIVE) && stated <= LEVEL(LEVEL_CLINICAL) ? stated : LEVEL(LEVEL_NONE);
 }
 
 static Carehub__V1__Level lesser(Carehub__V1__Level a, Carehub__V1__Level b)
@@ -39,7 +38,7 @@ static Carehub__V1__Level lesser(Carehub__V1__Level a, Carehub__V1__Level b)
     return a < b ? a : b;
 }
 
-/* ---- The actor ---- */
+/* ---- The actor -------------------------------------------------------------------------------------------------- */
 
 static Carehub__V1__Reason check_known(struct look *look)
 {
@@ -75,7 +74,7 @@ static Carehub__V1__Reason check_excluded(struct look *look)
     return PASSED;
 }
 
-/* ---- One relation ---- */
+/* ---- One relation ----------------------------------------------------------------------------------------------- */
 
 static bool coordinates(const struct look *look)
 {
@@ -175,9 +174,8 @@ static Carehub__V1__Reason check_consent(struct look *look)
 static Carehub__V1__Reason check_deceased(struct look *look)
 {
     const struct route_input *in = look->question->in;
-    return !look->question->card->deceased || policy_after_death(in->policy, in->type)
-               ? PASSED
-               : REASON(PERSON_DECEASED);
+    return !look->question->card->deceased || policy_after_death(in->policy, in->type) ? PASSED
+                                                                                       : REASON(PERSON_DECEASED);
 }
 
 static Carehub__V1__Reason check_own(struct look *look)
@@ -187,8 +185,7 @@ static Carehub__V1__Reason check_own(struct look *look)
 
 static bool takes(const struct route_inbox *inbox, Carehub__V1__EventType type)
 {
-    return (inbox->types & 1) ||
-           ((int)type >= 1 && (int)type <= EVENT_TYPE_MAX && (inbox->types >> type & 1));
+    return (inbox->types & 1) || ((int)type >= 1 && (int)type <= EVENT_TYPE_MAX && (inbox->types >> type & 1));
 }
 
 /* A correction goes where the original went, and nowhere else: another inbox of the same actor never had it.
@@ -228,7 +225,7 @@ Carehub__V1__Reason check_inbox(struct look *look)
     return look->cell && look->cell->personal ? REASON(PERSONAL_WITHOUT_INBOX) : REASON(NOT_SUBSCRIBED);
 }
 
-/* ---- The table ---- */
+/* ---- The table -------------------------------------------------------------------------------------------------- */
 
 const struct rule actor_rules[ACTOR_RULES] = {
     {REASON(UNKNOWN_ACTOR), check_known, find_known},
@@ -249,8 +246,8 @@ const struct rule relation_rules[RELATION_RULES] = {
     {REASON(NOT_SUBSCRIBED), check_inbox, find_inbox},
 };
 
-Carehub__V1__Reason rules_run(const struct rule *rules, size_t n, struct look *look, size_t *passed,
-                              rule_seen_fn *seen, void *ctx)
+Carehub__V1__Reason rules_run(const struct rule *rules, size_t n, struct look *look, size_t *passed, rule_seen_fn *seen,
+                              void *ctx)
 {
     Carehub__V1__Reason denial = PASSED;
     size_t i = 0;
@@ -265,7 +262,7 @@ Carehub__V1__Reason rules_run(const struct rule *rules, size_t n, struct look *l
     return denial;
 }
 
-/* ---- What the rules look at ---- */
+/* ---- What the rules look at ------------------------------------------------------------------------------------- */
 
 static bool has_purpose(const Consent *consent, const char *purpose)
 {
@@ -281,8 +278,8 @@ static const Consent *consent_in_force(const Carehub__V1__PatientCard *card, int
     const Consent *last = NULL;
     for (size_t i = 0; i < card->n_consents; i++) {
         const Consent *consent = card->consents[i];
-        if (in_force(consent->from_ms, consent->until_ms, now_ms) &&
-            has_purpose(consent, CONTINUITY_OF_CARE) && (!last || consent->since >= last->since))
+        if (in_force(consent->from_ms, consent->until_ms, now_ms) && has_purpose(consent, CONTINUITY_OF_CARE) &&
+            (!last || consent->since >= last->since))
             last = consent;
     }
     return last;
@@ -331,8 +328,7 @@ void look_at_relation(struct look *look, int relation)
     look->relation = NULL;
     look->grant = relation >= (int)card->n_members;
     if (relation >= 0)
-        look->relation =
-            look->grant ? card->grants[relation - (int)card->n_members] : card->members[relation];
+        look->relation = look->grant ? card->grants[relation - (int)card->n_members] : card->members[relation];
     look->cell = NULL;
     look->level = LEVEL(LEVEL_NONE);
     look->by_relation = false;

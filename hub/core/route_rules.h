@@ -13,7 +13,7 @@ struct question {
     const Carehub__V1__PatientCard *card;             /* never NULL: a person not known has an empty one */
     const Carehub__V1__PatientCard__Consent *consent; /* for continuity of care, in force; NULL: none */
     size_t n_relations;                               /* memberships, then grants, of the card */
-    uint32_t actors[RELATIONS_MAX]; /* of each; side by side, since they are searched often */
+    uint32_t actors[RELATIONS_MAX];                   /* of each; side by side, since they are searched often */
 };
 
 /* One actor, looked at by one of its relations to the person. The rules fill it in as they pass. */
@@ -23,8 +23,7 @@ struct look {
     uint32_t number;
     bool known;
     struct route_actor actor;
-    const Carehub__V1__Decision
-        *received; /* the original's delivery to this actor, if this is a correction of it */
+    const Carehub__V1__Decision *received; /* the original's delivery to this actor, if this is a correction of it */
     /* one relation */
     const Carehub__V1__PatientCard__Member *relation; /* NULL: none */
     bool grant;                                       /* it is a grant, not a membership */
@@ -52,13 +51,12 @@ extern const struct rule actor_rules[ACTOR_RULES];
 extern const struct rule relation_rules[RELATION_RULES];
 
 /* Is told of each rule that was looked at. */
-typedef void rule_seen_fn(void *ctx, const struct look *look, const struct rule *rule,
-                          Carehub__V1__Reason denial);
+typedef void rule_seen_fn(void *ctx, const struct look *look, const struct rule *rule, Carehub__V1__Reason denial);
 
 /* Runs rules in order, to the first that denies. Returns its reason, or REASON_UNSPECIFIED; *passed is the
  * number of rules that passed. `seen` may be NULL. */
-Carehub__V1__Reason rules_run(const struct rule *rules, size_t n, struct look *look, size_t *passed,
-                              rule_seen_fn *seen, void *ctx);
+Carehub__V1__Reason rules_run(const struct rule *rules, size_t n, struct look *look, size_t *passed, rule_seen_fn *seen,
+                              void *ctx);
 
 /* Begins. False if the card holds more relations than the registry may ever let in: then nothing is decided.
  */
@@ -84,8 +82,8 @@ Carehub__V1__Reason check_inbox(struct look *look);
 Carehub__V1__Outcome reason_outcome(Carehub__V1__Reason reason);
 
 /* What the rules found, for people (route_explain.c). */
-rule_finding_fn find_known, find_received, find_standing, find_excluded, find_relation, find_addressed,
-    find_role, find_cell, find_restricted, find_consent, find_deceased, find_own, find_inbox;
+rule_finding_fn find_known, find_received, find_standing, find_excluded, find_relation, find_addressed, find_role,
+    find_cell, find_restricted, find_consent, find_deceased, find_own, find_inbox;
 
 /* Short names for what is used most. */
 #define REASON(name) CAREHUB__V1__REASON__##name

@@ -1,4 +1,5 @@
-/* Sessions: who is connected, with which rights, and what each message is handed to. Standing counts at every message. */
+/* Sessions: who is connected, with which rights, and what each message is handed to. Standing counts at every message.
+ */
 #include "core_private.h"
 
 #include <stdlib.h>
@@ -23,7 +24,7 @@ void core_sessions_close(struct core *core)
     u64map_fini(&core->sessions);
 }
 
-/* ---- Standing ------------------------------------------------------------------------------------------------------ */
+/* ---- Standing --------------------------------------------------------------------------------------------------- */
 
 static int compare_standings(const void *a, const void *b)
 {
@@ -46,8 +47,7 @@ void send_standings(struct core *core)
             standings->keys[standings->n++].client = registry->clients[i]->number;
         }
     }
-    qsort(standings->keys, standings->n, sizeof standings->keys[0],
-          compare_standings);
+    qsort(standings->keys, standings->n, sizeof standings->keys[0], compare_standings);
     core->output.standings(core->output.ctx, standings);
     core->registry.standings_changed = false;
 }
@@ -72,27 +72,29 @@ void drop_revoked(struct core *core)
         const struct client *client = registry_client(&core->registry, session->client);
         bool standing = client && client_in_standing(client, session->key);
         for (int i = 0; client && i < ATTACHMENTS_MAX; i++)
-            if (session->attachments[i] && !(standing && client_speaks_for(client, session->attachments[i]->card->actor)))
+            if (session->attachments[i] &&
+                !(standing && client_speaks_for(client, session->attachments[i]->card->actor)))
                 attachment_drop(core, session->attachments[i], standing);
         if (session->tailing && !(standing && may_ask(client, CAREHUB__V1__QUERY__QUERY_TAIL)))
             tail_end(core, session);
     }
 }
 
-/* ---- Messages --------------------------------------------------------------------------------------------------------------- */
+/* ---- Messages --------------------------------------------------------------------------------------------------- */
 
 static void hello(struct core *core, struct session *session, const Carehub__V1__Hello *hello)
 {
     Error *error;
     const struct client *client = registry_client_by_key(&core->registry, session->key);
     if (!client) {
-        refuse(core, &error, ERROR_CODE(NOT_ENROLLED), "", "this key belongs to no client in standing; enrol it, or ask the registrar");
+        refuse(core, &error, ERROR_CODE(NOT_ENROLLED), "",
+               "this key belongs to no client in standing; enrol it, or ask the registrar");
         send_error(core, session->id, error);
         return;
     }
     if (hello->min_version > PROTOCOL_VERSION_MAX || hello->max_version < PROTOCOL_VERSION_MIN) {
-        refuse(core, &error, ERROR_CODE(VERSION_UNSUPPORTED), "maxVersion", "this hub speaks versions %d to %d of the protocol",
-               PROTOCOL_VERSION_MIN, PROTOCOL_VERSION_MAX);
+        refuse(core, &error, ERROR_CODE(VERSION_UNSUPPORTED), "maxVersion",
+               "this hub speaks versions %d to %d of the protocol", PROTOCOL_VERSION_MIN, PROTOCOL_VERSION_MAX);
         send_error(core, session->id, error);
         return;
     }

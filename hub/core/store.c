@@ -132,8 +132,11 @@ static bool pragma_set(sqlite3 *db, const char *name, const char *value, const c
 static bool pragmas_set(sqlite3 *db, char *error)
 {
     static const char *const pragmas[][3] = {
-        {"locking_mode", "EXCLUSIVE", "exclusive"}, {"journal_mode", "WAL", "wal"}, {"synchronous", "FULL", "2"},
-        {"foreign_keys", "ON", "1"},                {"cell_size_check", "ON", "1"},
+        {"locking_mode", "EXCLUSIVE", "exclusive"},
+        {"journal_mode", "WAL", "wal"},
+        {"synchronous", "FULL", "2"},
+        {"foreign_keys", "ON", "1"},
+        {"cell_size_check", "ON", "1"},
     };
     int on = 0;
     for (size_t i = 0; i < sizeof pragmas / sizeof *pragmas; i++)
@@ -175,10 +178,11 @@ static bool migrate(struct store *store, char *error)
     if (version < 0)
         return say(error, "%s is not a database of the hub: %s", store->path, sqlite3_errmsg(store->db));
     if (version > STORE_SCHEMA_VERSION)
-        return say(error,
-                   "%s has schema version %d; this carehubd knows up to %d. It was written by a newer carehubd: install "
-                   "that one",
-                   store->path, version, STORE_SCHEMA_VERSION);
+        return say(
+            error,
+            "%s has schema version %d; this carehubd knows up to %d. It was written by a newer carehubd: install "
+            "that one",
+            store->path, version, STORE_SCHEMA_VERSION);
     for (; version < STORE_SCHEMA_VERSION; version++) {
         char *step = sqlite3_mprintf("BEGIN; %s PRAGMA user_version=%d; COMMIT;", schema[version], version + 1);
         int result = step ? sqlite3_exec(store->db, step, NULL, NULL, NULL) : SQLITE_NOMEM;
@@ -195,7 +199,8 @@ static bool key_load(struct store *store, enum vault_key which, bool *missing, c
     sqlite3_stmt *statement = NULL;
     bool good = true;
     *missing = true;
-    if (sqlite3_prepare_v2(store->db, "SELECT wrapped FROM hub_key WHERE which = ?1", -1, &statement, NULL) != SQLITE_OK)
+    if (sqlite3_prepare_v2(store->db, "SELECT wrapped FROM hub_key WHERE which = ?1", -1, &statement, NULL) !=
+        SQLITE_OK)
         return say(error, "cannot read the hub's keys: %s", sqlite3_errmsg(store->db));
     sqlite3_bind_int(statement, 1, (int)which);
     if (sqlite3_step(statement) == SQLITE_ROW) {
@@ -309,7 +314,7 @@ struct vault *store_vault(struct store *store)
     return store->vault;
 }
 
-/* ---- Running statements ------------------------------------------------------------------------------------------ */
+/* ---- Running statements ----------------------------------------------------------------------------------------- */
 
 void store_run(struct store *store, sqlite3_stmt *statement)
 {
@@ -356,7 +361,7 @@ void store_rollback_to_mark(struct store *store)
     store_run(store, store->statements[RELEASE]);
 }
 
-/* ---- Sizes -------------------------------------------------------------------------------------------------------- */
+/* ---- Sizes ------------------------------------------------------------------------------------------------------ */
 
 static uint64_t file_bytes(const char *path, const char *suffix)
 {

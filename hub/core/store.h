@@ -5,8 +5,8 @@
  * in exclusive locking mode: no other process can open the file.
  *
  * Errors. A write that fails ends the process at once (store_fail): a commit that returned an error may yet be found
- * after a restart, so nothing may be confirmed or denied after one; repeats are recognised by their ids. A row that does
- * not open is reported as STORE_DAMAGED and never passed on. */
+ * after a restart, so nothing may be confirmed or denied after one; repeats are recognised by their ids. A row that
+ * does not open is reported as STORE_DAMAGED and never passed on. */
 #ifndef CAREHUB_STORE_H
 #define CAREHUB_STORE_H
 
@@ -93,19 +93,17 @@ int64_t store_number_get(struct store *store, const char *name, int64_t otherwis
 /* ---- Inboxes ---------------------------------------------------------------------------------------------------- */
 
 void store_lane_put(struct store *store, uint32_t inbox, int lane, const void *body, size_t size);
-enum store_result store_lane_get(struct store *store, uint32_t inbox, int lane, struct arena *arena,
-                                 struct card *card);
+enum store_result store_lane_get(struct store *store, uint32_t inbox, int lane, struct arena *arena, struct card *card);
 
 /* A segment: the deliveries that one commit added to a lane, packed; last_number is that of its last one. */
 void store_segment_put(struct store *store, uint32_t inbox, int lane, uint64_t last_number, const void *body,
                        size_t size);
 /* The segment that holds `number` (the first that ends at or behind it); card->number is its last number. */
-enum store_result store_segment_get(struct store *store, uint32_t inbox, int lane, uint64_t number,
-                                    struct arena *arena, struct card *card);
+enum store_result store_segment_get(struct store *store, uint32_t inbox, int lane, uint64_t number, struct arena *arena,
+                                    struct card *card);
 void store_segments_drop(struct store *store, uint32_t inbox, int lane, uint64_t through_number);
 
-void store_exception_put(struct store *store, uint32_t inbox, int lane, uint64_t number, const void *body,
-                         size_t size);
+void store_exception_put(struct store *store, uint32_t inbox, int lane, uint64_t number, const void *body, size_t size);
 void store_exception_remove(struct store *store, uint32_t inbox, int lane, uint64_t number);
 enum store_result store_exception_each(struct store *store, uint32_t inbox, struct arena *arena,
                                        void (*each)(void *ctx, int lane, const struct card *card), void *ctx);
@@ -118,7 +116,7 @@ enum store_result store_held_get(struct store *store, uint64_t place, uint32_t a
 enum store_result store_held_each(struct store *store, struct arena *arena,
                                   bool (*each)(void *ctx, uint32_t actor, const struct card *card), void *ctx);
 
-/* ---- Where to look for what became of a delivery (for traces; each a place of the log) ---------------------------- */
+/* ---- Where to look for what became of a delivery (for traces; each a place of the log) -------------------------- */
 
 /* The acknowledgement entry that covers the numbers up to `to`. */
 void store_acked_put(struct store *store, uint32_t inbox, int lane, int kind, uint64_t to, uint64_t place);
@@ -140,7 +138,7 @@ uint64_t store_wal_bytes(struct store *store);
 /* Free on the database's disk, for this user; UINT64_MAX if it cannot be told. */
 uint64_t store_free_bytes(struct store *store);
 
-/* ---- For the log's implementation over the same file --------------------------------------------------------------- */
+/* ---- For the log's implementation over the same file ------------------------------------------------------------ */
 
 enum store_statement_entry { STORE_ENTRY_PUT, STORE_ENTRY_GET, STORE_ENTRY_LAST };
 sqlite3_stmt *store_entry_statement(struct store *store, enum store_statement_entry which);

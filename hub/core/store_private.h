@@ -53,7 +53,7 @@ struct store {
     struct vault *vault;
     char *path;
     sqlite3_stmt *statements[STATEMENTS];
-    int wal_pages; /* since the last checkpoint */
+    int wal_pages;     /* since the last checkpoint */
     struct arena seal; /* for what is about to be bound */
 };
 

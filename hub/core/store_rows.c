@@ -10,7 +10,11 @@ static sqlite3_stmt *bind(struct store *store, enum statement which, int n, cons
     return statement;
 }
 
-#define NUMBERS(...) sizeof((int64_t[]){__VA_ARGS__}) / sizeof(int64_t), (const int64_t[]){__VA_ARGS__}
+#define NUMBERS(...)                                                                                                   \
+    sizeof((int64_t[]){__VA_ARGS__}) / sizeof(int64_t), (const int64_t[])                                              \
+    {                                                                                                                  \
+        __VA_ARGS__                                                                                                    \
+    }
 
 /* One row's first column, as a number. */
 static int64_t number_of(struct store *store, sqlite3_stmt *statement, int64_t otherwise)
@@ -25,7 +29,7 @@ static int64_t number_of(struct store *store, sqlite3_stmt *statement, int64_t o
     return number;
 }
 
-/* ---- Sealed rows -------------------------------------------------------------------------------------------------- */
+/* ---- Sealed rows ------------------------------------------------------------------------------------------------ */
 
 /* Where a row stands: what its seal is bound to. */
 struct row {
@@ -70,7 +74,7 @@ static bool next_row(struct store *store, sqlite3_stmt *statement)
     return false;
 }
 
-/* ---- Cards -------------------------------------------------------------------------------------------------------- */
+/* ---- Cards ------------------------------------------------------------------------------------------------------ */
 
 void store_card_put(struct store *store, enum card_kind kind, uint64_t number, uint64_t from_place, const void *body,
                     size_t size)
@@ -111,7 +115,7 @@ enum store_result store_card_each(struct store *store, enum card_kind kind, stru
     return STORE_OK;
 }
 
-/* ---- Persons ------------------------------------------------------------------------------------------------------ */
+/* ---- Persons ---------------------------------------------------------------------------------------------------- */
 
 void store_subject_create(struct store *store, uint64_t subject, uint8_t key[VAULT_KEY_BYTES])
 {
@@ -160,7 +164,7 @@ uint64_t store_identifier_find(struct store *store, const uint8_t hash[DIGEST_BY
     return (uint64_t)number_of(store, statement, 0);
 }
 
-/* ---- Ids and numbers ---------------------------------------------------------------------------------------------- */
+/* ---- Ids and numbers -------------------------------------------------------------------------------------------- */
 
 void store_id_put(struct store *store, const uint8_t id[16], uint64_t place)
 {
@@ -205,7 +209,7 @@ int64_t store_number_get(struct store *store, const char *name, int64_t otherwis
     return number_of(store, statement, otherwise);
 }
 
-/* ---- Inboxes ------------------------------------------------------------------------------------------------------ */
+/* ---- Inboxes ---------------------------------------------------------------------------------------------------- */
 
 void store_lane_put(struct store *store, uint32_t inbox, int lane, const void *body, size_t size)
 {
@@ -213,8 +217,7 @@ void store_lane_put(struct store *store, uint32_t inbox, int lane, const void *b
     run_sealed(store, bind(store, LANE_PUT, NUMBERS(inbox, lane)), 3, &row, body, size);
 }
 
-enum store_result store_lane_get(struct store *store, uint32_t inbox, int lane, struct arena *arena,
-                                 struct card *card)
+enum store_result store_lane_get(struct store *store, uint32_t inbox, int lane, struct arena *arena, struct card *card)
 {
     sqlite3_stmt *statement = bind(store, LANE_GET, NUMBERS(inbox, lane));
     if (!next_row(store, statement))
@@ -232,8 +235,8 @@ void store_segment_put(struct store *store, uint32_t inbox, int lane, uint64_t l
     run_sealed(store, bind(store, SEGMENT_PUT, NUMBERS(inbox, lane, (int64_t)last_number)), 4, &row, body, size);
 }
 
-enum store_result store_segment_get(struct store *store, uint32_t inbox, int lane, uint64_t number,
-                                    struct arena *arena, struct card *card)
+enum store_result store_segment_get(struct store *store, uint32_t inbox, int lane, uint64_t number, struct arena *arena,
+                                    struct card *card)
 {
     sqlite3_stmt *statement = bind(store, SEGMENT_GET, NUMBERS(inbox, lane, (int64_t)number));
     if (!next_row(store, statement))
@@ -250,8 +253,7 @@ void store_segments_drop(struct store *store, uint32_t inbox, int lane, uint64_t
     store_run(store, bind(store, SEGMENT_DROP, NUMBERS(inbox, lane, (int64_t)through_number)));
 }
 
-void store_exception_put(struct store *store, uint32_t inbox, int lane, uint64_t number, const void *body,
-                         size_t size)
+void store_exception_put(struct store *store, uint32_t inbox, int lane, uint64_t number, const void *body, size_t size)
 {
     struct row row = {'x', inbox, lane, (int64_t)number};
     run_sealed(store, bind(store, EXCEPTION_PUT, NUMBERS(inbox, lane, (int64_t)number)), 4, &row, body, size);
@@ -319,7 +321,7 @@ enum store_result store_held_each(struct store *store, struct arena *arena,
     return result;
 }
 
-/* ---- Places to look at -------------------------------------------------------------------------------------------- */
+/* ---- Places to look at ------------------------------------------------------------------------------------------ */
 
 void store_acked_put(struct store *store, uint32_t inbox, int lane, int kind, uint64_t to, uint64_t place)
 {

@@ -24,8 +24,8 @@ Carehub__V1__TraceLine *trace_line(struct core *core, const Entry *entry, Carehu
     line->publisher = arena_strdup(arena, publisher ? publisher->card->name : "");
     if (entry->what_case == CAREHUB__V1__ENTRY__WHAT_EVENT) {
         line->type = entry->event->type;
-        line->event_id = (ProtobufCBinaryData){entry->event->id.len,
-                                               arena_copy(arena, entry->event->id.data, entry->event->id.len)};
+        line->event_id =
+            (ProtobufCBinaryData){entry->event->id.len, arena_copy(arena, entry->event->id.data, entry->event->id.len)};
     } else if (entry->what_case == CAREHUB__V1__ENTRY__WHAT_NOT_KEPT) {
         line->event_id = (ProtobufCBinaryData){entry->not_kept->id.len,
                                                arena_copy(arena, entry->not_kept->id.data, entry->not_kept->id.len)};
@@ -40,7 +40,7 @@ static Carehub__V1__TraceLine *add(Carehub__V1__TraceAnswer *answer, Carehub__V1
     return line;
 }
 
-/* ---- One delivery ------------------------------------------------------------------------------------------------------- */
+/* ---- One delivery ----------------------------------------------------------------------------------------------- */
 
 struct delivery {
     struct core *core;
@@ -70,23 +70,20 @@ static void acknowledged(struct delivery *delivery, Carehub__V1__AckKind kind, u
 {
     struct core *core = delivery->core;
     const Carehub__V1__Slot *slot = &delivery->slot;
-    uint64_t place =
-        store_acked_find(core->store, slot->inbox, (int)slot->lane, (int)kind, slot->number, after);
+    uint64_t place = store_acked_find(core->store, slot->inbox, (int)slot->lane, (int)kind, slot->number, after);
     const Entry *entry = place ? entry_read(core, place, &core->batch) : NULL;
     if (!entry || entry->what_case != CAREHUB__V1__ENTRY__WHAT_ACK)
         return;
     for (size_t i = 0; i < entry->ack->n_ranges; i++) {
         const Carehub__V1__AckedRange *range = entry->ack->ranges[i];
-        if (range->lane != slot->lane || range->kind != kind || slot->number < range->from ||
-            slot->number > range->to)
+        if (range->lane != slot->lane || range->kind != kind || slot->number < range->from || slot->number > range->to)
             continue;
         bool alone = range->from == range->to;
         if (range->first_sent_ms) {
             Carehub__V1__TraceLine *sent = slot_line(delivery, STEP(SENT), range->first_sent_ms);
             sent->approximate = !alone && range->first_sent_ms != range->last_sent_ms;
         }
-        slot_line(delivery,
-                  kind == CAREHUB__V1__ACK_KIND__READ ? STEP(ACKNOWLEDGED_READ) : STEP(ACKNOWLEDGED_STORED),
+        slot_line(delivery, kind == CAREHUB__V1__ACK_KIND__READ ? STEP(ACKNOWLEDGED_READ) : STEP(ACKNOWLEDGED_STORED),
                   entry->at_ms);
         delivery->ended = true;
         return;
@@ -169,7 +166,7 @@ static void follow_slot(struct core *core, const Entry *event, const Decision *d
         standing(&delivery);
 }
 
-/* ---- One decision --------------------------------------------------------------------------------------------------------- */
+/* ---- One decision ----------------------------------------------------------------------------------------------- */
 
 static void decided_line(struct core *core, const Entry *entry, const Decision *decision, int64_t at_ms,
                          Carehub__V1__TraceAnswer *answer)
@@ -211,7 +208,7 @@ void trace_decision(struct core *core, const Entry *entry, const Decision *decis
         follow_slot(core, entry, decision, decision->slots[i], answer);
 }
 
-/* ---- The event -------------------------------------------------------------------------------------------------------------- */
+/* ---- The event -------------------------------------------------------------------------------------------------- */
 
 void trace_query(struct core *core, const Carehub__V1__TraceQuery *query, Carehub__V1__Answer *answer)
 {

@@ -9,7 +9,7 @@ struct u64map {
     struct u64map_slot {
         uint64_t key;
         void *value;
-    } *slots;
+    } * slots;
     size_t capacity; /* a power of two, or 0 */
     size_t count;
 };

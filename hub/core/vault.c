@@ -7,8 +7,8 @@
 #include <openssl/evp.h>
 #include <sodium.h>
 
-static_assert(VAULT_OVERHEAD_BYTES == crypto_aead_xchacha20poly1305_ietf_NPUBBYTES +
-                                          crypto_aead_xchacha20poly1305_ietf_ABYTES,
+static_assert(VAULT_OVERHEAD_BYTES ==
+                  crypto_aead_xchacha20poly1305_ietf_NPUBBYTES + crypto_aead_xchacha20poly1305_ietf_ABYTES,
               "nonce and tag");
 
 enum { NONCE_BYTES = crypto_aead_xchacha20poly1305_ietf_NPUBBYTES, POOL_BYTES = 4096 };
@@ -140,8 +140,7 @@ void vault_digest(const struct vault *vault, const void *bytes, size_t size, uin
     crypto_generichash(digest, DIGEST_BYTES, bytes, size, vault->keys[VAULT_DIGEST], VAULT_KEY_BYTES);
 }
 
-void vault_identifier_hash(const struct vault *vault, const char *system, const char *value,
-                           uint8_t hash[DIGEST_BYTES])
+void vault_identifier_hash(const struct vault *vault, const char *system, const char *value, uint8_t hash[DIGEST_BYTES])
 {
     crypto_generichash_state state;
     crypto_generichash_init(&state, vault->keys[VAULT_INDEX], VAULT_KEY_BYTES, DIGEST_BYTES);

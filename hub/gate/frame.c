@@ -16,8 +16,7 @@ static const struct pbcheck_limits frame_limits = {
     .elements_max = 4 * CLIENT_ACTORS_MAX,
 };
 
-/* ---- The memory of a frame: taken piece by piece, given back at once
- * ---------------------------------------- */
+/* ---- The memory of a frame: taken piece by piece, given back at once -------------------------------------------- */
 
 enum { PIECE_ALIGNMENT = alignof(max_align_t) };
 
@@ -69,8 +68,7 @@ static struct frame *frame_new(size_t room, struct arena *arena)
     return frame;
 }
 
-/* ---- Parsing
- * ------------------------------------------------------------------------------------------------- */
+/* ---- Parsing ---------------------------------------------------------------------------------------------------- */
 
 static void count_items(struct frame *frame)
 {

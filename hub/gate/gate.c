@@ -17,8 +17,7 @@ enum { CURVE_OVERHEAD_BYTES = 64 };
 
 enum { HANDLES = 5 };
 
-/* ---- Turns of the loop
- * --------------------------------------------------------------------------------------------- */
+/* ---- Turns of the loop ------------------------------------------------------------------------------------------ */
 
 static bool readable(void *socket)
 {
@@ -68,15 +67,13 @@ void gate_wake(void *gate)
     uv_async_send(&((struct gate *)gate)->async);
 }
 
-/* ---- Sessions that end by themselves
- * -------------------------------------------------------------------------------- */
+/* ---- Sessions that end by themselves ---------------------------------------------------------------------------- */
 
 void gate_report_gone(struct gate *gate, struct session *session)
 {
     struct frame *gone = session->gone;
 
-    if (gate->stalled &&
-        gate->stalled->session == session->id) { /* the core hears of the end, and of nothing after */
+    if (gate->stalled && gate->stalled->session == session->id) { /* the core hears of the end, and of nothing after */
         frame_free(gate->stalled);
         gate->stalled = NULL;
     }
@@ -111,8 +108,7 @@ static void on_sweep(uv_timer_t *handle)
     }
 }
 
-/* ---- Making it
- * -------------------------------------------------------------------------------------------------------- */
+/* ---- Making it -------------------------------------------------------------------------------------------------- */
 
 static bool set_int(void *socket, int option, int value)
 {

@@ -37,8 +37,7 @@ struct gate {
     bool reading;
     int64_t drained_ms; /* when the socket was last seen empty: silence counts up to then */
     size_t n_waiting;   /* sessions with something that the socket did not take */
-    session_id waiting[SESSIONS_MAX +
-                       READ_FRAMES_MAX]; /* some have ended, and others opened, since the last retry */
+    session_id waiting[SESSIONS_MAX + READ_FRAMES_MAX]; /* some have ended, and others opened, since the last retry */
 
     uv_loop_t *loop;
     uv_poll_t router_poll, zap_poll;
@@ -55,12 +54,12 @@ void gate_end_session(struct gate *gate, struct session *session);
 /* Tells the core, once, that a session has gone. */
 void gate_report_gone(struct gate *gate, struct session *session);
 
-/* ---- incoming.c ---- */
+/* ---- incoming.c ------------------------------------------------------------------------------------------------- */
 
 /* Reads up to READ_FRAMES_MAX frames. True if there may be more. */
 bool incoming_read(struct gate *gate);
 
-/* ---- outgoing.c ---- */
+/* ---- outgoing.c ------------------------------------------------------------------------------------------------- */
 
 /* Does everything that the core has queued. */
 void outgoing_drain(struct gate *gate);

@@ -24,8 +24,7 @@ struct arrival {
     struct session *session; /* or NULL */
 };
 
-/* ---- Answers of the gate itself
- * ---------------------------------------------------------------------------------- */
+/* ---- Answers of the gate itself --------------------------------------------------------------------------------- */
 
 static void answer(struct gate *gate, const struct arrival *in, const Carehub__V1__ToClient *message)
 {
@@ -50,9 +49,8 @@ static void answer_error(struct gate *gate, const struct arrival *in, Carehub__V
 }
 
 /* Every publication gets its one confirmation, so a refused frame is answered for each of them. */
-static void reject_publications(struct gate *gate, struct session *session,
-                                const Carehub__V1__Publish *publish, Carehub__V1__ErrorCode code, bool retry,
-                                const char *text)
+static void reject_publications(struct gate *gate, struct session *session, const Carehub__V1__Publish *publish,
+                                Carehub__V1__ErrorCode code, bool retry, const char *text)
 {
     size_t n = publish->n_publications;
     Carehub__V1__Error error = CAREHUB__V1__ERROR__INIT;
@@ -80,8 +78,7 @@ static void reject_publications(struct gate *gate, struct session *session,
     free(each);
 }
 
-/* ---- The core's queue
- * --------------------------------------------------------------------------------------------- */
+/* ---- The core's queue ------------------------------------------------------------------------------------------- */
 
 /* Hands a frame to the core. What cannot be refused waits, and everything behind it. */
 static void pass_on(struct gate *gate, struct frame *frame)
@@ -101,9 +98,8 @@ static void pass_on_publish(struct gate *gate, struct session *session, struct f
                             "too many items in one frame; put at most limits.batch_max_items into each");
     } else if (session->window_items + items > PUBLISH_MAX_UNCONFIRMED ||
                session->window_bytes + bytes > PUBLISH_MAX_UNCONFIRMED_BYTES) {
-        reject_publications(
-            gate, session, publish, CAREHUB__V1__ERROR_CODE__BUSY, true,
-            "too much is published and not yet confirmed; wait for confirmations, then send it again");
+        reject_publications(gate, session, publish, CAREHUB__V1__ERROR_CODE__BUSY, true,
+                            "too much is published and not yet confirmed; wait for confirmations, then send it again");
     } else if (queue_push(gate->inbound, &frame->node, frame->memory_bytes, QUEUE_MOST) == QUEUE_FULL) {
         reject_publications(gate, session, publish, CAREHUB__V1__ERROR_CODE__BUSY, true,
                             "the hub has more to do than it can take in; send it again after a short while");
@@ -115,15 +111,13 @@ static void pass_on_publish(struct gate *gate, struct session *session, struct f
     frame_free(frame);
 }
 
-/* ---- Sessions
- * ------------------------------------------------------------------------------------------------------ */
+/* ---- Sessions --------------------------------------------------------------------------------------------------- */
 
 static struct session *open_session(struct gate *gate, struct arrival *in)
 {
     if (sessions_of_key(&gate->sessions, in->key) >= SESSIONS_PER_KEY_MAX) {
-        answer_error(
-            gate, in, CAREHUB__V1__ERROR_CODE__TOO_MANY, true,
-            "this key has too many sessions; close some, or wait until those that are silent are dropped");
+        answer_error(gate, in, CAREHUB__V1__ERROR_CODE__TOO_MANY, true,
+                     "this key has too many sessions; close some, or wait until those that are silent are dropped");
         return NULL;
     }
     struct session *session =
@@ -163,8 +157,7 @@ static void malformed(struct gate *gate, struct arrival *in, const char *what)
         mute(gate, session);
 }
 
-/* ---- The way of a frame
- * -------------------------------------------------------------------------------------------- */
+/* ---- The way of a frame ----------------------------------------------------------------------------------------- */
 
 /* Is this a connection that may speak here at all? */
 static bool is_acceptable(struct gate *gate, struct arrival *in)
@@ -207,8 +200,7 @@ static bool is_in_standing(struct gate *gate, struct arrival *in, bool *enrols_o
         return false;
     }
     *enrols_only = true;
-    if (in->size <= ENROL_FRAME_MAX_BYTES &&
-        door_may_enrol(&gate->door, in->key, (int64_t)uv_now(gate->loop)))
+    if (in->size <= ENROL_FRAME_MAX_BYTES && door_may_enrol(&gate->door, in->key, (int64_t)uv_now(gate->loop)))
         return true;
     answer_error(gate, in, CAREHUB__V1__ERROR_CODE__NOT_ENROLLED, false,
                  "this key belongs to no client; enrol it with a ticket from the hub's registrar");
@@ -222,8 +214,7 @@ static void heartbeat(struct gate *gate, const struct arrival *in)
     if (in->session)
         outgoing_send(gate, in->session, &empty);
     else
-        answer_error(gate, in, CAREHUB__V1__ERROR_CODE__NO_HELLO, true,
-                     "this connection has no session; say Hello");
+        answer_error(gate, in, CAREHUB__V1__ERROR_CODE__NO_HELLO, true, "this connection has no session; say Hello");
 }
 
 /* A well-formed frame: is there a session for it, and where does it go? */
@@ -236,9 +227,8 @@ static void admit(struct gate *gate, struct arrival *in, struct frame *frame, bo
         answer_error(gate, in, CAREHUB__V1__ERROR_CODE__NOT_ENROLLED, false,
                      "this key belongs to no client; enrol it with a ticket from the hub's registrar");
     } else if (!in->session && !opens) {
-        answer_error(
-            gate, in, CAREHUB__V1__ERROR_CODE__NO_HELLO, true,
-            "this connection has no session; say Hello, attach again and send again what is not confirmed");
+        answer_error(gate, in, CAREHUB__V1__ERROR_CODE__NO_HELLO, true,
+                     "this connection has no session; say Hello, attach again and send again what is not confirmed");
     } else if (what != CAREHUB__V1__TO_HUB__MESSAGE_PUBLISH && in->size > OTHER_FRAME_MAX_BYTES) {
         answer_error(gate, in, CAREHUB__V1__ERROR_CODE__TOO_LARGE, false,
                      "only a Publish may be larger than 65536 bytes; split it");
@@ -289,8 +279,7 @@ static void arrive(struct gate *gate, struct arrival *in)
         malformed(gate, in, error);
 }
 
-/* ---- Reading
- * -------------------------------------------------------------------------------------------------------- */
+/* ---- Reading ---------------------------------------------------------------------------------------------------- */
 
 /* Reads the parts after the routing id into `msg`: the first one; others are only counted. */
 static void read_rest(void *router, zmq_msg_t *msg, struct arrival *in)
@@ -333,9 +322,9 @@ static bool read_one(struct gate *gate)
     in.data = zmq_msg_data(&msg);
     in.size = zmq_msg_size(&msg);
     if (in.routing_size == ROUTING_BYTES)
-        in.session = sessions_by_routing(&gate->sessions, (uint32_t)in.routing[1] << 24 |
-                                                              (uint32_t)in.routing[2] << 16 |
-                                                              (uint32_t)in.routing[3] << 8 | in.routing[4]);
+        in.session =
+            sessions_by_routing(&gate->sessions, (uint32_t)in.routing[1] << 24 | (uint32_t)in.routing[2] << 16 |
+                                                     (uint32_t)in.routing[3] << 8 | in.routing[4]);
     arrive(gate, &in);
     zmq_msg_close(&msg);
     return true;

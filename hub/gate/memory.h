@@ -11,8 +11,7 @@ static inline void *memory_get(size_t bytes)
     void *memory = malloc(bytes);
 
     if (!memory) {
-        fprintf(stderr, "carehubd: out of memory (%zu bytes wanted); stopping, nothing confirmed is lost\n",
-                bytes);
+        fprintf(stderr, "carehubd: out of memory (%zu bytes wanted); stopping, nothing confirmed is lost\n", bytes);
         abort();
     }
     return memory;
@@ -24,8 +23,7 @@ static inline void *memory_get_zeroed(size_t n, size_t bytes)
     void *memory = calloc(n, bytes);
 
     if (!memory) {
-        fprintf(stderr,
-                "carehubd: out of memory (%zu times %zu bytes wanted); stopping, nothing confirmed is lost\n",
+        fprintf(stderr, "carehubd: out of memory (%zu times %zu bytes wanted); stopping, nothing confirmed is lost\n",
                 n, bytes);
         abort();
     }

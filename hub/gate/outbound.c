@@ -23,8 +23,7 @@ void outbound_fini(struct outbound *outbound)
 
 static void put(struct outbound *outbound, struct out *out)
 {
-    if (queue_push(&outbound->queue, &out->node, sizeof *out + out->size, QUEUE_ALWAYS) ==
-            QUEUE_PUSHED_FIRST &&
+    if (queue_push(&outbound->queue, &out->node, sizeof *out + out->size, QUEUE_ALWAYS) == QUEUE_PUSHED_FIRST &&
         outbound->wake)
         outbound->wake(outbound->wake_arg);
 }

@@ -35,8 +35,7 @@ static enum handed hand_over(struct gate *gate, const uint8_t *routing, size_t s
     if (send_routing(gate, routing, size) < 0)
         return errno == EAGAIN ? HANDED_LATER : HANDED_TO_NOBODY;
     if (zmq_msg_init_data(&msg, out->data, out->size, sent, out) != 0) {
-        LOG_LINE(LOG_LEVEL_ERROR,
-                 "libzmq has no memory for a message; the session will have to connect again");
+        LOG_LINE(LOG_LEVEL_ERROR, "libzmq has no memory for a message; the session will have to connect again");
         zmq_send(gate->router, "", 0, ZMQ_DONTWAIT); /* the routing id that was sent wants a second part */
         return HANDED_TO_NOBODY;
     }
@@ -48,8 +47,7 @@ static enum handed hand_over(struct gate *gate, const uint8_t *routing, size_t s
 static enum handed hand_over_to(struct gate *gate, const struct session *session, struct out *out)
 {
     uint32_t n = session->routing;
-    const uint8_t routing[ROUTING_BYTES] = {0, (uint8_t)(n >> 24), (uint8_t)(n >> 16), (uint8_t)(n >> 8),
-                                            (uint8_t)n};
+    const uint8_t routing[ROUTING_BYTES] = {0, (uint8_t)(n >> 24), (uint8_t)(n >> 16), (uint8_t)(n >> 8), (uint8_t)n};
 
     return hand_over(gate, routing, sizeof routing, out);
 }
@@ -63,8 +61,7 @@ static void wait_for_socket(struct gate *gate, struct session *session, struct o
         gate->waiting[gate->n_waiting++] = session->id;
     }
     if (session->waiting_answers_bytes > WAITING_ANSWERS_MAX_BYTES) {
-        LOG_LINE(LOG_LEVEL_WARNING, "client %u does not fetch its answers; its session is ended",
-                 session->client);
+        LOG_LINE(LOG_LEVEL_WARNING, "client %u does not fetch its answers; its session is ended", session->client);
         gate_end_session(gate, session);
     }
 }
@@ -102,8 +99,7 @@ void outgoing_send_stray(struct gate *gate, const uint8_t *routing, size_t routi
         out_free(out);
 }
 
-/* ---- What the core says
- * ---------------------------------------------------------------------------------------- */
+/* ---- What the core says ----------------------------------------------------------------------------------------- */
 
 static void do_message(struct gate *gate, struct session *session, struct out *out)
 {
@@ -182,8 +178,7 @@ void outgoing_drain(struct gate *gate)
         queue_release(&gate->outbound->queue, items, bytes);
 }
 
-/* ---- What waits
- * ------------------------------------------------------------------------------------------------- */
+/* ---- What waits ------------------------------------------------------------------------------------------------- */
 
 /* False if the session has ended. */
 static bool retry_session(struct gate *gate, struct session *session)

@@ -36,8 +36,7 @@ static bool has_room(const struct queue *queue, size_t bytes, enum queue_share s
     return queue->items < items_max && bytes <= bytes_max && queue->bytes <= bytes_max - bytes;
 }
 
-enum queue_pushed queue_push(struct queue *queue, struct queue_node *node, size_t bytes,
-                             enum queue_share share)
+enum queue_pushed queue_push(struct queue *queue, struct queue_node *node, size_t bytes, enum queue_share share)
 {
     enum queue_pushed result = QUEUE_FULL;
     bool wake = false;

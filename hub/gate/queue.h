@@ -49,8 +49,7 @@ void queue_init(struct queue *queue, size_t items_max, size_t bytes_max);
 void queue_fini(struct queue *queue);
 
 /* Queues `node`, which counts for `bytes`. */
-enum queue_pushed queue_push(struct queue *queue, struct queue_node *node, size_t bytes,
-                             enum queue_share share);
+enum queue_pushed queue_push(struct queue *queue, struct queue_node *node, size_t bytes, enum queue_share share);
 
 /* Everything that is queued, in order, or NULL. It keeps counting until queue_release. */
 struct queue_node *queue_take(struct queue *queue);

@@ -10,8 +10,7 @@ enum { PLACES = 2 * SESSIONS_MAX, PLACE_MASK = PLACES - 1 };
 _Static_assert((SESSIONS_MAX & (SESSIONS_MAX - 1)) == 0, "slots and places are masked out of numbers");
 _Static_assert(SESSIONS_MAX < UINT16_MAX, "a slot fits into a place");
 
-/* ---- By routing id: linear probing. Automatic ids count up, so their low bits spread evenly.
- * ------------------ */
+/* ---- By routing id: linear probing. Automatic ids count up, so their low bits spread evenly. -------------------- */
 
 static size_t place_of(uint32_t routing)
 {
@@ -39,8 +38,7 @@ static void routing_remove(struct sessions *sessions, uint32_t routing)
 
     while (at_place(sessions, gap)->routing != routing)
         gap = (gap + 1) & PLACE_MASK;
-    for (size_t place = (gap + 1) & PLACE_MASK; sessions->by_routing[place];
-         place = (place + 1) & PLACE_MASK) {
+    for (size_t place = (gap + 1) & PLACE_MASK; sessions->by_routing[place]; place = (place + 1) & PLACE_MASK) {
         size_t wanted = place_of(at_place(sessions, place)->routing);
         if (((place - wanted) & PLACE_MASK) < ((place - gap) & PLACE_MASK))
             continue; /* it is at or behind its own place even so */
@@ -60,8 +58,7 @@ struct session *sessions_by_routing(const struct sessions *sessions, uint32_t ro
     return NULL;
 }
 
-/* ---- By number: the low bits are the slot, the rest counts up, so a number is never used again
- * --------------- */
+/* ---- By number: the low bits are the slot, the rest counts up, so a number is never used again ------------------ */
 
 struct session *sessions_by_id(const struct sessions *sessions, session_id id)
 {
@@ -112,8 +109,7 @@ size_t sessions_of_key(const struct sessions *sessions, const uint8_t key[KEY_BY
     return n;
 }
 
-/* ---- What waits for the socket
- * --------------------------------------------------------------------------------- */
+/* ---- What waits for the socket ---------------------------------------------------------------------------------- */
 
 void session_wait(struct session *session, struct out *out)
 {

@@ -118,8 +118,8 @@ void zap_answer(struct zap *zap, int64_t now_ms)
         const char *refused = refusal(zap, parts, n, now_ms);
         if (refused)
             LOG_LINE(LOG_LEVEL_WARNING, "refused a connection from %.*s: %s",
-                     n > ADDRESS && parts[ADDRESS].size < 64 ? (int)parts[ADDRESS].size : 0,
-                     parts[ADDRESS].data, refused);
+                     n > ADDRESS && parts[ADDRESS].size < 64 ? (int)parts[ADDRESS].size : 0, parts[ADDRESS].data,
+                     refused);
         else
             sodium_bin2hex(user_id, sizeof user_id, (const uint8_t *)parts[CREDENTIALS].data, KEY_BYTES);
         reply(zap->socket, n > REQUEST_ID ? &parts[REQUEST_ID] : &(struct part){0}, refused, user_id);

@@ -7,10 +7,10 @@
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
-#define MUST(condition)                                                                                      \
-    do {                                                                                                     \
-        if (!(condition))                                                                                    \
-            abort();                                                                                         \
+#define MUST(condition)                                                                                                \
+    do {                                                                                                               \
+        if (!(condition))                                                                                              \
+            abort();                                                                                                   \
     } while (0)
 
 static void must_be_same_json(const ProtobufCMessage *a, const ProtobufCMessage *b, unsigned flags)
@@ -31,8 +31,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     struct pbjson_error err;
     char text[PBJSON_ERROR_TEXT_CHARS];
 
-    ProtobufCMessage *m =
-        pbjson_parse(&sample__all__descriptor, (const char *)data + 1, size - 1, flags, &err);
+    ProtobufCMessage *m = pbjson_parse(&sample__all__descriptor, (const char *)data + 1, size - 1, flags, &err);
     if (!m) {
         MUST(err.status != PBJSON_OK && err.expected[0] != '\0');
         pbjson_error_format(&err, text, sizeof text);

@@ -20,11 +20,10 @@ int main(int argc, char **argv)
     static char *const team[] = {"gp",          "pharmacist", "home-nurse", "home-care",
                                  "coordinator", "person",     "gp",         "home-nurse"};
     uint64_t events = argc > 1 ? strtoull(argv[1], NULL, 10) : 2000000, deliveries = 0;
-    struct policy *policy =
-        case_policy("    HospitalDischarge\n        gp = clinical\n        pharmacist = clinical\n"
-                    "        home-nurse = clinical\n        home-care = care\n"
-                    "        coordinator = care\n        case-manager = care\n"
-                    "        insurer = administrative\n        person = clinical\n");
+    struct policy *policy = case_policy("    HospitalDischarge\n        gp = clinical\n        pharmacist = clinical\n"
+                                        "        home-nurse = clinical\n        home-care = care\n"
+                                        "        coordinator = care\n        case-manager = care\n"
+                                        "        insurer = administrative\n        person = clinical\n");
     case_empty(&c, policy);
     for (uint32_t i = 0; i < sizeof team / sizeof *team; i++)
         case_member(&c, 2 + i, team[i]);
@@ -41,8 +40,7 @@ int main(int argc, char **argv)
             deliveries += out[d].outcome == OUTCOME(DELIVER);
     }
     double took = seconds() - start;
-    printf("%" PRIu64 " events to 10 candidates, %" PRIu64
-           " deliveries: %.0f ns an event, %.0f ns a candidate\n",
+    printf("%" PRIu64 " events to 10 candidates, %" PRIu64 " deliveries: %.0f ns an event, %.0f ns a candidate\n",
            events, deliveries, took / (double)events * 1e9, took / (double)events * 1e8);
     policy_destroy(&policy);
     return deliveries == 10 * events ? 0 : 1;

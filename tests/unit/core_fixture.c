@@ -13,7 +13,7 @@ const char DISCHARGE[] =
     "\"occurredAt\":{\"unixMs\":\"1795300000000\"},\"hospitalDischarge\":{\"encounterId\":\"E1\","
     "\"location\":{\"ward\":\"PSY2\"},\"note\":\"CLINICALNOTE\"}}";
 
-/* ---- What the core calls -------------------------------------------------------------------------------------------- */
+/* ---- What the core calls ---------------------------------------------------------------------------------------- */
 
 static void on_send(void *ctx, session_id to, const Carehub__V1__ToClient *message)
 {
@@ -50,7 +50,7 @@ static size_t on_room(void *ctx)
     return SIZE_MAX;
 }
 
-/* ---- Life ------------------------------------------------------------------------------------------------------------ */
+/* ---- Life ------------------------------------------------------------------------------------------------------- */
 
 static struct core_time now(const struct hub *hub)
 {
@@ -136,7 +136,7 @@ int hub_teardown(void **state)
     return 0;
 }
 
-/* ---- Messages ---------------------------------------------------------------------------------------------------------- */
+/* ---- Messages --------------------------------------------------------------------------------------------------- */
 
 void hub_handle(struct hub *hub, session_id session, Carehub__V1__ToHub *message)
 {
@@ -252,7 +252,7 @@ const Carehub__V1__Confirmation *hub_publish(struct hub *hub, session_id session
     return confirmation;
 }
 
-/* ---- Inboxes ------------------------------------------------------------------------------------------------------------ */
+/* ---- Inboxes ---------------------------------------------------------------------------------------------------- */
 
 uint64_t hub_attach(struct hub *hub, session_id session, const char *inbox, uint32_t credit)
 {
@@ -325,8 +325,7 @@ size_t hub_deliveries(const struct hub *hub, session_id session)
 {
     size_t n = 0;
     for (size_t i = 0; i < hub->n_sent; i++)
-        if (hub->sent[i].to == session &&
-            hub->sent[i].message->message_case == CAREHUB__V1__TO_CLIENT__MESSAGE_DELIVER)
+        if (hub->sent[i].to == session && hub->sent[i].message->message_case == CAREHUB__V1__TO_CLIENT__MESSAGE_DELIVER)
             n += hub->sent[i].message->deliver->n_deliveries;
     return n;
 }
@@ -373,7 +372,7 @@ const Carehub__V1__Answer *hub_ask(struct hub *hub, const char *json)
     return NULL;
 }
 
-/* ---- The region ----------------------------------------------------------------------------------------------------------- */
+/* ---- The region ------------------------------------------------------------------------------------------------- */
 
 static void add_party(struct hub *hub, const char *actor, session_id session, const char *publishes)
 {
@@ -382,8 +381,8 @@ static void add_party(struct hub *hub, const char *actor, session_id session, co
     hub_fact_good(hub, json);
     snprintf(json, sizeof json, "{\"inboxSet\":{\"name\":\"%s\",\"actor\":\"%s\",\"types\":[\"*\"]}}", actor, actor);
     hub_fact_good(hub, json);
-    snprintf(json, sizeof json, "{\"clientSet\":{\"name\":\"%s\",\"actors\":[\"%s\"],\"publishes\":[%s]}}", actor, actor,
-             publishes);
+    snprintf(json, sizeof json, "{\"clientSet\":{\"name\":\"%s\",\"actors\":[\"%s\"],\"publishes\":[%s]}}", actor,
+             actor, publishes);
     hub_fact_good(hub, json);
 
     /* 32 equal bytes in base64 */
@@ -392,7 +391,8 @@ static void add_party(struct hub *hub, const char *actor, session_id session, co
     static const char digits[] = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
     size_t n = 0;
     for (size_t i = 0; i < 32; i += 3) {
-        uint32_t three = (uint32_t)bytes[i] << 16 | (uint32_t)(i + 1 < 32 ? bytes[i + 1] : 0) << 8 | (i + 2 < 32 ? bytes[i + 2] : 0);
+        uint32_t three =
+            (uint32_t)bytes[i] << 16 | (uint32_t)(i + 1 < 32 ? bytes[i + 1] : 0) << 8 | (i + 2 < 32 ? bytes[i + 2] : 0);
         for (int shift = 18; shift >= 0; shift -= 6)
             key[n++] = digits[three >> shift & 63];
     }
@@ -411,7 +411,8 @@ void hub_region(struct hub *hub)
         "{\"memberAdded\":{\"patient\":{\"number\":\"1\"},\"actor\":\"gp\",\"role\":\"gp\"}}",
         "{\"memberAdded\":{\"patient\":{\"number\":\"1\"},\"actor\":\"apo\",\"role\":\"pharmacist\"}}",
         "{\"memberAdded\":{\"patient\":{\"number\":\"1\"},\"actor\":\"nurse\",\"role\":\"coordinator\"}}",
-        "{\"grantGiven\":{\"patient\":{\"number\":\"1\"},\"actor\":\"kas\",\"role\":\"insurer\",\"kind\":\"INSURANCE\"}}",
+        "{\"grantGiven\":{\"patient\":{\"number\":\"1\"},\"actor\":\"kas\",\"role\":\"insurer\",\"kind\":\"INSURANCE\"}"
+        "}",
     };
     hub_hello(hub, OPERATOR);
     add_party(hub, "az", HOSPITAL, "\"*\"");

@@ -1,4 +1,5 @@
-/* A hub's core in a temporary directory, driven message by message: no sockets, no threads, and the test's own clock. */
+/* A hub's core in a temporary directory, driven message by message: no sockets, no threads, and the test's own clock.
+ */
 #ifndef CAREHUB_CORE_FIXTURE_H
 #define CAREHUB_CORE_FIXTURE_H
 
@@ -38,15 +39,16 @@ void hub_clear(struct hub *hub);
 /* Sessions of the first operator and of the clients below; keys are made of their numbers. */
 enum { OPERATOR = 1, HOSPITAL, GP, PHARMACY, NURSE, INSURER, SESSIONS };
 
-/* Registers the region that the tests play in: actors az, gp, apo, nurse, kas, an inbox each (named as the actor), a client for
- * each, and the patient P1 (ssin 38041299949) with gp, apo, nurse as members, kas by grant, and consent. */
+/* Registers the region that the tests play in: actors az, gp, apo, nurse, kas, an inbox each (named as the actor), a
+ * client for each, and the patient P1 (ssin 38041299949) with gp, apo, nurse as members, kas by grant, and consent. */
 void hub_region(struct hub *hub);
 void hub_hello(struct hub *hub, session_id session);
 
 void hub_handle(struct hub *hub, session_id session, Carehub__V1__ToHub *message);
 void hub_commit(struct hub *hub);
 
-/* Submits a fact as JSON ({"consentWithdrawn":{…}}), commits, and returns its confirmation (borrowed until hub_clear). */
+/* Submits a fact as JSON ({"consentWithdrawn":{…}}), commits, and returns its confirmation (borrowed until hub_clear).
+ */
 const Carehub__V1__Confirmation *hub_fact(struct hub *hub, const char *json);
 void hub_fact_good(struct hub *hub, const char *json);
 

@@ -157,8 +157,7 @@ bool event_comes(struct fixture *f, void *monitor, int event)
     return false;
 }
 
-/* ---- What clients say and hear
- * --------------------------------------------------------------------------------- */
+/* ---- What clients say and hear ---------------------------------------------------------------------------------- */
 
 void say_bytes(void *peer, const void *data, size_t size)
 {
@@ -263,8 +262,7 @@ void hears_empty(struct fixture *f, void *peer)
     carehub__v1__to_client__free_unpacked(message, NULL);
 }
 
-/* ---- What the core gets
- * --------------------------------------------------------------------------------------- */
+/* ---- What the core gets ----------------------------------------------------------------------------------------- */
 
 static struct frame *core_within(struct fixture *f, int64_t ms)
 {

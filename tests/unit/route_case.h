@@ -61,10 +61,9 @@ static inline bool case_actor(void *ctx, uint32_t actor, struct route_actor *fou
  * are set, and all others are empty. Exits if it is not a policy: then the test itself is wrong. */
 static inline struct policy *case_policy(const char *rows)
 {
-    static const char head[] =
-        "policy\n    name = test\nroles\n    gp\n    pharmacist\n    home-nurse\n    home-care\n"
-        "    coordinator\n    case-manager\n    insurer\n    person\n"
-        "after-death\n    PatientDeceased\nmatrix\n";
+    static const char head[] = "policy\n    name = test\nroles\n    gp\n    pharmacist\n    home-nurse\n    home-care\n"
+                               "    coordinator\n    case-manager\n    insurer\n    person\n"
+                               "after-death\n    PatientDeceased\nmatrix\n";
     char text[8192], error[POLICY_ERROR_BYTES];
     size_t n = (size_t)snprintf(text, sizeof text, "%s%s", head, rows);
     for (int type = 1; type <= EVENT_TYPE_MAX; type++) {
@@ -91,8 +90,7 @@ static inline relation_t *case_member(struct route_case *c, uint32_t actor, char
     return c->member_at[i] = &c->members[i];
 }
 
-static inline relation_t *case_grant(struct route_case *c, uint32_t actor, char *role,
-                                     Carehub__V1__GrantKind kind)
+static inline relation_t *case_grant(struct route_case *c, uint32_t actor, char *role, Carehub__V1__GrantKind kind)
 {
     size_t i = c->card.n_grants++;
     c->grants[i] = (relation_t)CAREHUB__V1__PATIENT_CARD__MEMBER__INIT;
@@ -122,8 +120,8 @@ static inline void case_exclude(struct route_case *c, uint32_t actor)
 }
 
 /* The event is a correction of one that `actor` had a decision on; a DELIVER went to its first inbox. */
-static inline Carehub__V1__Decision *case_original(struct route_case *c, uint32_t actor,
-                                                   Carehub__V1__Outcome outcome, Carehub__V1__Level level)
+static inline Carehub__V1__Decision *case_original(struct route_case *c, uint32_t actor, Carehub__V1__Outcome outcome,
+                                                   Carehub__V1__Level level)
 {
     size_t i = c->original.n_decisions++;
     c->slots[i] = (Carehub__V1__Slot)CAREHUB__V1__SLOT__INIT;
@@ -184,9 +182,8 @@ static inline bool case_same(const struct route_decision *a, const struct route_
 {
     bool same_role = a->role && b->role ? strcmp(a->role, b->role) == 0 : a->role == b->role;
     return same_role && a->actor == b->actor && a->outcome == b->outcome && a->reason == b->reason &&
-           a->level == b->level && a->ground == b->ground && a->consent == b->consent &&
-           a->notice == b->notice && a->n_inboxes == b->n_inboxes &&
-           memcmp(a->inboxes, b->inboxes, a->n_inboxes * sizeof *a->inboxes) == 0;
+           a->level == b->level && a->ground == b->ground && a->consent == b->consent && a->notice == b->notice &&
+           a->n_inboxes == b->n_inboxes && memcmp(a->inboxes, b->inboxes, a->n_inboxes * sizeof *a->inboxes) == 0;
 }
 
 #endif

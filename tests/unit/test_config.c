@@ -119,8 +119,7 @@ static void binary_and_oversize_files_are_refused(void **state)
     assert_null(config_read_file(path_of("missing"), 2, error));
 }
 
-/* ---- Keys
- * ------------------------------------------------------------------------------------------------------- */
+/* ---- Keys ------------------------------------------------------------------------------------------------------- */
 
 static void write_pair(const char *format, mode_t mode)
 {

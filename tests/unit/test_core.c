@@ -1,4 +1,5 @@
-/* The hub's promises, on the core alone: see promises.md's list in README and events' rules. Each test names its promise. */
+/* The hub's promises, on the core alone: see promises.md's list in README and events' rules. Each test names its
+ * promise. */
 #include "core_fixture.h"
 
 #include <stdio.h>
@@ -52,7 +53,7 @@ static Carehub__V1__Reason end_of(struct hub *hub, uint64_t place, const char *a
     return found;
 }
 
-/* ---- Who is told, and what ---------------------------------------------------------------------------------------------- */
+/* ---- Who is told, and what -------------------------------------------------------------------------------------- */
 
 static void event_reaches_entitled_members_and_nobody_else(void **state)
 {
@@ -105,15 +106,16 @@ static void nothing_is_kept_of_a_person_without_consent(void **state)
 static void unknown_person_gets_the_ordinary_confirm(void **state)
 {
     struct hub *hub = region(state);
-    const Carehub__V1__Confirmation *confirmation = hub_publish(
-        hub, HOSPITAL, 1,
-        "{\"type\":\"HOSPITAL_DISCHARGE\",\"patient\":{\"identifiers\":[{\"system\":\"ssin\",\"value\":\"85073003328\"}]},"
-        "\"occurredAt\":{\"unixMs\":\"1795300000000\"},\"hospitalDischarge\":{}}");
+    const Carehub__V1__Confirmation *confirmation =
+        hub_publish(hub, HOSPITAL, 1,
+                    "{\"type\":\"HOSPITAL_DISCHARGE\",\"patient\":{\"identifiers\":[{\"system\":\"ssin\",\"value\":"
+                    "\"85073003328\"}]},"
+                    "\"occurredAt\":{\"unixMs\":\"1795300000000\"},\"hospitalDischarge\":{}}");
     assert_int_equal(confirmation->status, CONFIRMED);
     assert_int_equal(confirmation->number, 0);
 }
 
-/* ---- Idempotency ---------------------------------------------------------------------------------------------------------- */
+/* ---- Idempotency ------------------------------------------------------------------------------------------------ */
 
 static void same_event_twice_gives_one_delivery_and_the_same_place(void **state)
 {
@@ -152,7 +154,7 @@ static void what_was_not_committed_is_gone_and_safe_to_send_again(void **state)
     assert_int_equal(hub_publish(hub, HOSPITAL, 2, DISCHARGE)->status, CONFIRMED);
 }
 
-/* ---- Refusals ---------------------------------------------------------------------------------------------------------------- */
+/* ---- Refusals --------------------------------------------------------------------------------------------------- */
 
 static void inadmissible_events_are_refused_with_a_reason(void **state)
 {
@@ -168,18 +170,23 @@ static void inadmissible_events_are_refused_with_a_reason(void **state)
         {HOSPITAL, CAREHUB__V1__ERROR_CODE__INVALID, "patient.identifiers",
          "{\"type\":\"HOSPITAL_DISCHARGE\",\"occurredAt\":{\"unixMs\":\"1\"},\"hospitalDischarge\":{}}"},
         {HOSPITAL, CAREHUB__V1__ERROR_CODE__INVALID, "patient.identifiers[0]",
-         "{\"type\":\"HOSPITAL_DISCHARGE\",\"patient\":{\"identifiers\":[{\"system\":\"ssin\",\"value\":\"38041299948\"}]},"
+         "{\"type\":\"HOSPITAL_DISCHARGE\",\"patient\":{\"identifiers\":[{\"system\":\"ssin\",\"value\":"
+         "\"38041299948\"}]},"
          "\"occurredAt\":{\"unixMs\":\"1\"},\"hospitalDischarge\":{}}"},
         {HOSPITAL, CAREHUB__V1__ERROR_CODE__INVALID, "occurredAt",
-         "{\"type\":\"HOSPITAL_DISCHARGE\",\"patient\":{\"identifiers\":[{\"system\":\"ssin\",\"value\":\"38041299949\"}]},"
+         "{\"type\":\"HOSPITAL_DISCHARGE\",\"patient\":{\"identifiers\":[{\"system\":\"ssin\",\"value\":"
+         "\"38041299949\"}]},"
          "\"hospitalDischarge\":{}}"},
         {PHARMACY, CAREHUB__V1__ERROR_CODE__NOT_ALLOWED, "type", DISCHARGE},
         {HOSPITAL, CAREHUB__V1__ERROR_CODE__NOT_ALLOWED, "author.actor",
-         "{\"type\":\"HOSPITAL_DISCHARGE\",\"author\":{\"actor\":\"gp\"},\"patient\":{\"identifiers\":[{\"system\":\"ssin\","
+         "{\"type\":\"HOSPITAL_DISCHARGE\",\"author\":{\"actor\":\"gp\"},\"patient\":{\"identifiers\":[{\"system\":"
+         "\"ssin\","
          "\"value\":\"38041299949\"}]},\"occurredAt\":{\"unixMs\":\"1\"},\"hospitalDischarge\":{}}"},
         {HOSPITAL, CAREHUB__V1__ERROR_CODE__CORRECTION_UNKNOWN, "amends",
-         "{\"type\":\"HOSPITAL_DISCHARGE\",\"amends\":\"01a20097-e57a-7332-8bb9-374dd82b3b02\",\"patient\":{\"identifiers\":[{"
-         "\"system\":\"ssin\",\"value\":\"38041299949\"}]},\"occurredAt\":{\"unixMs\":\"1\"},\"hospitalDischarge\":{}}"},
+         "{\"type\":\"HOSPITAL_DISCHARGE\",\"amends\":\"01a20097-e57a-7332-8bb9-374dd82b3b02\",\"patient\":{"
+         "\"identifiers\":[{"
+         "\"system\":\"ssin\",\"value\":\"38041299949\"}]},\"occurredAt\":{\"unixMs\":\"1\"},\"hospitalDischarge\":{}"
+         "}"},
     };
     for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
         uint64_t before = last_place(hub);
@@ -238,7 +245,7 @@ static void group_is_taken_whole_or_not_at_all(void **state)
     assert_int_equal(hub_deliveries(hub, GP), 1);
 }
 
-/* ---- Withdrawal, removal, revocation ------------------------------------------------------------------------------------------- */
+/* ---- Withdrawal, removal, revocation ---------------------------------------------------------------------------- */
 
 static void withdrawn_consent_stops_queued_delivery(void **state)
 {
@@ -262,8 +269,7 @@ static void what_was_stopped_stays_stopped_when_the_ground_comes_back(void **sta
 {
     static const char *const changes[][2] = {
         {"{\"consentWithdrawn\":{" P1 "}}", "{\"consentGiven\":{" P1 ",\"purposes\":[\"continuity-of-care\"]}}"},
-        {"{\"memberEnded\":{" P1 ",\"actor\":\"gp\"}}",
-         "{\"memberAdded\":{" P1 ",\"actor\":\"gp\",\"role\":\"gp\"}}"},
+        {"{\"memberEnded\":{" P1 ",\"actor\":\"gp\"}}", "{\"memberAdded\":{" P1 ",\"actor\":\"gp\",\"role\":\"gp\"}}"},
         {"{\"exclusionSet\":{" P1 ",\"actor\":\"gp\"}}", "{\"exclusionLifted\":{" P1 ",\"actor\":\"gp\"}}"},
     };
     struct hub *hub = region(state);
@@ -336,7 +342,8 @@ static void suspended_actor_is_held_then_released(void **state)
     assert_int_equal(hub_ask(hub, "{\"status\":{}}")->status->held, 1);
     hub_fact_good(hub, "{\"actorStanding\":{\"name\":\"gp\",\"standing\":\"ACTIVE\"}}");
     char json[120];
-    snprintf(json, sizeof json, "{\"heldSettled\":{\"place\":\"%llu\",\"actor\":\"gp\",\"release\":true,\"reason\":\"back\"}}",
+    snprintf(json, sizeof json,
+             "{\"heldSettled\":{\"place\":\"%llu\",\"actor\":\"gp\",\"release\":true,\"reason\":\"back\"}}",
              (unsigned long long)place);
     hub_fact_good(hub, json);
     hub_attach(hub, GP, "gp", 0);
@@ -354,7 +361,7 @@ static void held_past_its_deadline_is_dead(void **state)
     assert_int_equal(hub_ask(hub, "{\"status\":{}}")->status->held, 0);
 }
 
-/* ---- Inboxes ------------------------------------------------------------------------------------------------------------------ */
+/* ---- Inboxes ---------------------------------------------------------------------------------------------------- */
 
 static void unacknowledged_delivery_comes_again_with_its_number(void **state)
 {
@@ -383,8 +390,8 @@ static void acknowledged_ahead_of_others_does_not_come_again(void **state)
     assert_int_equal(hub_delivery(hub, GP, 1)->number, 3);
     assert_int_equal(hub_skip(hub, GP, 0)->from, 2);
     hub_ack(hub, GP, epoch, IMMEDIATE, 0, 3);
-    assert_int_equal(hub_ask(hub, "{\"list\":{\"kind\":\"LIST_INBOXES\",\"name\":\"gp\"}}")->list->inboxes[0]->undelivered,
-                     0);
+    assert_int_equal(
+        hub_ask(hub, "{\"list\":{\"kind\":\"LIST_INBOXES\",\"name\":\"gp\"}}")->list->inboxes[0]->undelivered, 0);
 }
 
 static void displaced_attachment_does_no_harm(void **state)
@@ -396,8 +403,8 @@ static void displaced_attachment_does_no_harm(void **state)
     hub_attach(hub, GP, "gp", 0); /* again, by the same session: a new epoch */
     hub_ack(hub, GP, old, IMMEDIATE, 0, 1);
     assert_int_equal(hub_error(hub, GP)->code, CAREHUB__V1__ERROR_CODE__STALE_EPOCH);
-    assert_int_equal(hub_ask(hub, "{\"list\":{\"kind\":\"LIST_INBOXES\",\"name\":\"gp\"}}")->list->inboxes[0]->undelivered,
-                     1);
+    assert_int_equal(
+        hub_ask(hub, "{\"list\":{\"kind\":\"LIST_INBOXES\",\"name\":\"gp\"}}")->list->inboxes[0]->undelivered, 1);
 }
 
 static void credit_bounds_what_is_on_its_way(void **state)
@@ -427,8 +434,8 @@ static void refused_delivery_comes_again_after_a_while_and_holds_up_nobody(void 
     assert_int_equal(hub_delivery(hub, GP, 0)->number, 1);
     assert_int_equal(hub_delivery(hub, GP, 0)->attempt, 2);
     hub_ack(hub, GP, epoch, IMMEDIATE, 1, 1);
-    assert_int_equal(hub_ask(hub, "{\"list\":{\"kind\":\"LIST_INBOXES\",\"name\":\"gp\"}}")->list->inboxes[0]->undelivered,
-                     0);
+    assert_int_equal(
+        hub_ask(hub, "{\"list\":{\"kind\":\"LIST_INBOXES\",\"name\":\"gp\"}}")->list->inboxes[0]->undelivered, 0);
 }
 
 static void finally_refused_is_dead_and_can_be_put_back(void **state)
@@ -451,7 +458,8 @@ static void finally_refused_is_dead_and_can_be_put_back(void **state)
 static void expired_delivery_is_announced_and_recorded(void **state)
 {
     struct hub *hub = region(state);
-    hub_fact_good(hub, "{\"inboxSet\":{\"name\":\"gp\",\"actor\":\"gp\",\"types\":[\"*\"],\"timeToLiveMs\":\"60000\"}}");
+    hub_fact_good(hub,
+                  "{\"inboxSet\":{\"name\":\"gp\",\"actor\":\"gp\",\"types\":[\"*\"],\"timeToLiveMs\":\"60000\"}}");
     uint64_t place = hub_publish(hub, HOSPITAL, 1, DISCHARGE)->place;
     hub->now_ms += 61000;
     hub_crash(hub);
@@ -524,7 +532,7 @@ static void long_backlog_comes_whole_and_in_order(void **state)
     assert_int_equal(expected, BACKLOG + 1);
 }
 
-/* ---- Corrections ------------------------------------------------------------------------------------------------------------ */
+/* ---- Corrections ------------------------------------------------------------------------------------------------ */
 
 static char *correction(uint8_t of, const char *kind, struct hub *hub)
 {
@@ -588,7 +596,7 @@ static void refused_delivery_holds_up_its_own_correction(void **state)
     assert_int_equal(hub_delivery(hub, GP, 1)->number, 2);
 }
 
-/* ---- Storage ------------------------------------------------------------------------------------------------------------------ */
+/* ---- Storage ---------------------------------------------------------------------------------------------------- */
 
 static void nothing_that_names_a_person_is_on_disk_in_clear(void **state)
 {

@@ -27,8 +27,8 @@ static atomic_uint woken;
 static struct queue inbound;
 static struct outbound outbound;
 
-struct core *core_open(const struct core_config *config, const struct core_output *output,
-                       struct core_time now, char error[CORE_ERROR_BYTES])
+struct core *core_open(const struct core_config *config, const struct core_output *output, struct core_time now,
+                       char error[CORE_ERROR_BYTES])
 {
     (void)config;
     assert_true(now.real_ms > 0 && now.boot_ms > 0);
@@ -43,8 +43,8 @@ void core_close(struct core **core)
     *core = NULL;
 }
 
-void core_handle(struct core *core, session_id session, const uint8_t key[KEY_BYTES],
-                 const Carehub__V1__ToHub *message, size_t bytes, struct core_time now)
+void core_handle(struct core *core, session_id session, const uint8_t key[KEY_BYTES], const Carehub__V1__ToHub *message,
+                 size_t bytes, struct core_time now)
 {
     (void)core, (void)key, (void)now, (void)bytes;
     if (message->publish->publications[0]->ref != session)
@@ -86,8 +86,7 @@ int64_t core_next_due_ms(const struct core *core)
     return due;
 }
 
-/* ---- The test's side
- * ------------------------------------------------------------------------------------------- */
+/* ---- The test's side -------------------------------------------------------------------------------------------- */
 
 static void wait_ms(long ms)
 {
@@ -138,8 +137,7 @@ static void note_room(void *arg)
 static struct core_thread *start(size_t items_max)
 {
     char error[CORE_ERROR_BYTES];
-    const struct core_thread_options options = {
-        .inbound = &inbound, .outbound = &outbound, .room = note_room};
+    const struct core_thread_options options = {.inbound = &inbound, .outbound = &outbound, .room = note_room};
 
     queue_init(&inbound, items_max, SIZE_MAX);
     outbound_init(&outbound);

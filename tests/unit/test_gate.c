@@ -11,8 +11,7 @@
 
 static const struct fixture_options usual = {0};
 
-/* ---- The door
- * ---------------------------------------------------------------------------------------------------- */
+/* ---- The door --------------------------------------------------------------------------------------------------- */
 
 static void zap_answers_only_what_is_in_order(void **state)
 {
@@ -169,8 +168,7 @@ static void unknown_key_may_enrol_and_nothing_else_while_a_token_is_out(void **s
     fixture_free(f);
 }
 
-/* ---- Frames
- * ------------------------------------------------------------------------------------------------------- */
+/* ---- Frames ----------------------------------------------------------------------------------------------------- */
 
 static void oversize_frame_ends_the_connection(void **state)
 {
@@ -311,8 +309,7 @@ static void unknown_fields_are_dropped(void **state)
     fixture_free(f);
 }
 
-/* ---- Sessions
- * ----------------------------------------------------------------------------------------------------- */
+/* ---- Sessions --------------------------------------------------------------------------------------------------- */
 
 static void without_hello_everything_is_answered_no_hello(void **state)
 {
@@ -644,8 +641,7 @@ static void peer_that_reads_slowly_holds_up_nobody_and_loses_nothing(void **stat
         outbound_send(&f->outbound, slow_session, &message);
     }
     run_for(f, 50);
-    assert_true(outbound_room(&f->outbound) <
-                room - (size_t)FRAMES / 2 * EVENT_BYTES); /* it is all still held */
+    assert_true(outbound_room(&f->outbound) < room - (size_t)FRAMES / 2 * EVENT_BYTES); /* it is all still held */
     outbound_send(&f->outbound, quick_session, &message);
     Carehub__V1__ToClient *heard = hear(f, quick);
     assert_non_null(heard);

@@ -41,18 +41,12 @@ static void every_position_has_its_path(void **state)
     static const struct {
         const char *path, *expected;
     } cases[] = {
-        {"MSH-1", "|"},         {"MSH-2", "^~\\&"},
-        {"MSH-3", "ADT1"},      {"MSH-9.1", "ADT"},
-        {"MSH-9.3", "ADT_A01"}, {"MSH-10", "MSG00001"},
-        {"MSH-12", "2.5.1"},    {"MSH-13", ""},
-        {"PID-3", "111"},       {"PID-3.4", "GHB"},
-        {"PID-3.4.2", "1.2.3"}, {"PID-3.4.0", "GHB&1.2.3&ISO"},
-        {"PID-3[2]", "222"},    {"PID-3[2].5", "NI"},
-        {"PID-3[3]", ""},       {"PID-3.0", "111^^^GHB&1.2.3&ISO"},
-        {"PID-5.2", "An"},      {"PID-99", ""},
-        {"OBX-1", "1"},         {"OBX[2]-1", "2"},
-        {"OBX[2]-5", "B"},      {"OBX[3]-1", ""},
-        {"ZZZ-1", ""},
+        {"MSH-1", "|"},         {"MSH-2", "^~\\&"},     {"MSH-3", "ADT1"},      {"MSH-9.1", "ADT"},
+        {"MSH-9.3", "ADT_A01"}, {"MSH-10", "MSG00001"}, {"MSH-12", "2.5.1"},    {"MSH-13", ""},
+        {"PID-3", "111"},       {"PID-3.4", "GHB"},     {"PID-3.4.2", "1.2.3"}, {"PID-3.4.0", "GHB&1.2.3&ISO"},
+        {"PID-3[2]", "222"},    {"PID-3[2].5", "NI"},   {"PID-3[3]", ""},       {"PID-3.0", "111^^^GHB&1.2.3&ISO"},
+        {"PID-5.2", "An"},      {"PID-99", ""},         {"OBX-1", "1"},         {"OBX[2]-1", "2"},
+        {"OBX[2]-5", "B"},      {"OBX[3]-1", ""},       {"ZZZ-1", ""},
     };
     struct hl7v2_message *message = parse(MSH "PID|||111^^^GHB&1.2.3&ISO~222^^^BE^NI||Peeters^An\r"
                                               "OBX|1|ST|||A\rOBX|2|ST|||B\r");
@@ -140,8 +134,7 @@ static void all_line_ends_split_segments(void **state)
         {"MSH|^~\\&|S\rPID|1\nPV1|1\r\n", 3, HL7V2_NOTE_LINE_ENDS},
         {"MSH|^~\\&|S\r\r\n\n  \nPID|1\r \t\rPV1|1\r\r", 3, HL7V2_NOTE_LINE_ENDS},
         {"\xEF\xBB\xBF\r\n MSH|^~\\&|S\rPID|1\rPV1", 3, HL7V2_NOTE_LEADING_BYTES},
-        {"MSH|^~\\&|S\rNTE|1||first\nsecond line\n\rPV1|1\r", 3,
-         HL7V2_NOTE_LINE_FEED_IN_TEXT | HL7V2_NOTE_LINE_ENDS},
+        {"MSH|^~\\&|S\rNTE|1||first\nsecond line\n\rPV1|1\r", 3, HL7V2_NOTE_LINE_FEED_IN_TEXT | HL7V2_NOTE_LINE_ENDS},
     };
     for (size_t i = 0; i < COUNT(cases); i++) {
         struct hl7v2_message *message = parse(cases[i].text);
@@ -280,9 +273,8 @@ static void character_sets_become_utf8(void **state)
         {"UNICODE UTF-8", "Jos\xC3\xA9", "Jos\xC3\xA9", "UNICODE UTF-8", 0, 0},
         {"utf8", "Jos\xC3\xA9", "Jos\xC3\xA9", "UNICODE UTF-8", 0, 0},
         {"UNICODE UTF-8", "Jos\xE9", "Jos\xEF\xBF\xBD", "UNICODE UTF-8", HL7V2_NOTE_BYTES_REPLACED, 1},
-        {"UNICODE UTF-8", "\xC0\xAF\xED\xA0\x80",
-         "\xEF\xBF\xBD\xEF\xBF\xBD\xEF\xBF\xBD\xEF\xBF\xBD\xEF\xBF\xBD", "UNICODE UTF-8",
-         HL7V2_NOTE_BYTES_REPLACED, 5},
+        {"UNICODE UTF-8", "\xC0\xAF\xED\xA0\x80", "\xEF\xBF\xBD\xEF\xBF\xBD\xEF\xBF\xBD\xEF\xBF\xBD\xEF\xBF\xBD",
+         "UNICODE UTF-8", HL7V2_NOTE_BYTES_REPLACED, 5},
         {"8859/1", "Jos\xC3\xA9", "Jos\xC3\xA9", "UNICODE UTF-8", HL7V2_NOTE_UTF8_UNDECLARED, 0},
         {"8859/1", "Jos\xC3\xA9 Ren\xE9", "Jos\xC3\xA9 Ren\xC3\xA9", "8859/1", HL7V2_NOTE_UTF8_UNDECLARED, 0},
         {"", "Jos\xC3\xA9", "Jos\xC3\xA9", "UNICODE UTF-8", HL7V2_NOTE_UTF8_UNDECLARED, 0},
@@ -297,8 +289,8 @@ static void character_sets_become_utf8(void **state)
     };
     for (size_t i = 0; i < COUNT(cases); i++) {
         char text[200];
-        snprintf(text, sizeof text, "MSH|^~\\&|||||||ADT^A01|1|P|2.5||||||%s\rPID|||1||%s\r",
-                 cases[i].declared, cases[i].bytes);
+        snprintf(text, sizeof text, "MSH|^~\\&|||||||ADT^A01|1|P|2.5||||||%s\rPID|||1||%s\r", cases[i].declared,
+                 cases[i].bytes);
         struct hl7v2_message *message = parse(text);
         assert_path(message, "PID-5", cases[i].expected);
         assert_string_equal(hl7v2_charset(message), cases[i].used);

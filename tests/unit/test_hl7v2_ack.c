@@ -21,8 +21,8 @@ static struct hl7v2_message *parse(const char *text)
     return message;
 }
 
-static void build(const char *text, enum hl7v2_ack_code code, const struct hl7v2_ack_error *errors,
-                  size_t count, char *out)
+static void build(const char *text, enum hl7v2_ack_code code, const struct hl7v2_ack_error *errors, size_t count,
+                  char *out)
 {
     struct hl7v2_message *message = parse(text);
     struct hl7v2_ack ack = {message, code, "R1", NOW_MS, 60, errors, count};
@@ -65,8 +65,8 @@ static void acceptance_swaps_sender_and_receiver(void **state)
 {
     (void)state;
     char out[HL7V2_ACK_MAX_BYTES];
-    build("MSH|^~\\&|ADT1|GHB^1.2^ISO|HUB|REGION|20240301||ADT^A03^ADT_A03|MSG7|T^A|2.5.1^BEL|||AL|NE\r",
-          HL7V2_ACK_CA, NULL, 0, out);
+    build("MSH|^~\\&|ADT1|GHB^1.2^ISO|HUB|REGION|20240301||ADT^A03^ADT_A03|MSG7|T^A|2.5.1^BEL|||AL|NE\r", HL7V2_ACK_CA,
+          NULL, 0, out);
     assert_string_equal(out, "MSH|^~\\&|HUB|REGION|ADT1|GHB^1.2^ISO|20240301101500+0100||ACK^A03^ACK|R1|T^A|"
                              "2.5.1^BEL\rMSA|CA|MSG7\r");
 }
@@ -171,9 +171,8 @@ static void unparsable_message_is_answered_all_the_same(void **state)
                                                "FHS), not a message\rERR||BHS^1|200^Unsupported message "
                                                "type^HL70357|E|||this is a batch (it begins with "
                                                "BHS or FHS), not a message\r"},
-        {"rubbish",
-         "MSH|^~\\&|||||20240301101500+0100||ACK|R1|P|2.5.1\rMSA|AE||the message does not begin with MSH\r"
-         "ERR||MSH^1|100^Segment sequence error^HL70357|E|||the message does not begin with MSH\r"},
+        {"rubbish", "MSH|^~\\&|||||20240301101500+0100||ACK|R1|P|2.5.1\rMSA|AE||the message does not begin with MSH\r"
+                    "ERR||MSH^1|100^Segment sequence error^HL70357|E|||the message does not begin with MSH\r"},
     };
     for (size_t i = 0; i < COUNT(cases); i++) {
         struct hl7v2_error error;
@@ -202,8 +201,8 @@ static void largest_acknowledgement_fits_its_limit(void **state)
     strcat(text, "|||ADT^A01|1|P|2.5\r");
     struct hl7v2_ack_error many[HL7V2_ACK_ERRORS_MAX + 5];
     for (size_t i = 0; i < COUNT(many); i++)
-        many[i] = (struct hl7v2_ack_error){
-            {"PID", 99999, 99999, 99999, 99999, 99999}, 204, 'E', diagnostic, diagnostic};
+        many[i] =
+            (struct hl7v2_ack_error){{"PID", 99999, 99999, 99999, 99999, 99999}, 204, 'E', diagnostic, diagnostic};
     build(text, HL7V2_ACK_AE, many, COUNT(many), out);
     size_t count = 0;
     for (const char *at = out; (at = strstr(at, "\rERR|")) != NULL; at++)

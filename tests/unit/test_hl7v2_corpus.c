@@ -103,10 +103,9 @@ static void every_sample_parses_or_says_why(void **state)
     print_message("%zu files (%zu batches, %zu without a message), %zu messages, %zu segments, %zu refused, "
                   "%zu without MSH-9 or -10\n",
                   file_count, batch_count, empty_count, sample_count, segments, refused, headless);
-    print_message(
-        "tolerated: line ends %zu, line feed in text %zu, short MSH-2 %zu, doubled escape %zu, UTF-8 "
-        "undeclared %zu, character set assumed %zu, unknown %zu, bytes replaced %zu\n",
-        notes[1], notes[2], notes[3], notes[4], notes[5], notes[6], notes[7], notes[8]);
+    print_message("tolerated: line ends %zu, line feed in text %zu, short MSH-2 %zu, doubled escape %zu, UTF-8 "
+                  "undeclared %zu, character set assumed %zu, unknown %zu, bytes replaced %zu\n",
+                  notes[1], notes[2], notes[3], notes[4], notes[5], notes[6], notes[7], notes[8]);
     assert_true(sample_count > 0);
     assert_true(refused * 100 <= sample_count * REFUSED_MAX_PERCENT);
 }
@@ -174,8 +173,7 @@ static void every_sample_survives_its_frame(void **state)
 
 // Writes text as ISO 8859-1, each letter e outside its first line (the header) accented so that there is
 // something to decode, and the UTF-8 that is expected from it. False when it has other characters.
-static bool make_latin1(const char *text, size_t len, char *latin1, size_t *latin1_len, char *utf8,
-                        size_t *utf8_len)
+static bool make_latin1(const char *text, size_t len, char *latin1, size_t *latin1_len, char *utf8, size_t *utf8_len)
 {
     bool header = true;
     *latin1_len = *utf8_len = 0;

@@ -162,8 +162,7 @@ static void local_time_follows_summer_time(void **state)
         {"Europe/Brussels", "19850715", 490226400000, 120, false, false},
         {"America/New_York", "20240115120000", 1705338000000, -300, false, false},
         {"America/New_York", "20240715120000", 1721059200000, -240, false, false},
-        {"Australia/Sydney", "20450115120000", 2368054800000, 660, false,
-         false}, // summer spans the year's end
+        {"Australia/Sydney", "20450115120000", 2368054800000, 660, false, false}, // summer spans the year's end
         {"Asia/Kolkata", "20240115120000", 1705300200000, 330, false, false},
         {"UTC", "20240115120000", 1705320000000, 0, false, false},
     };
@@ -208,8 +207,7 @@ static void zone_agrees_with_libc(void **state)
             struct tm tm;
             localtime_r(&moment, &tm);
             if (hl7v2_zone_offset(zone, at) != tm.tm_gmtoff)
-                fail_msg("%s at %lld: %d, not %ld", names[i], (long long)at, hl7v2_zone_offset(zone, at),
-                         tm.tm_gmtoff);
+                fail_msg("%s at %lld: %d, not %ld", names[i], (long long)at, hl7v2_zone_offset(zone, at), tm.tm_gmtoff);
         }
         hl7v2_zone_destroy(&zone);
     }

@@ -84,8 +84,7 @@ static void fault_shows_the_offending_bytes_and_stays(void **state)
     assert_int_equal(used, 6);
     assert_int_equal(event.frame_position, 0);
     for (int i = 0; i < 2; i++) {
-        enum mllp_result result =
-            mllp_decode(decoder, text + 6, i == 0 ? strlen(text) - 6 : 1, &used, &event);
+        enum mllp_result result = mllp_decode(decoder, text + 6, i == 0 ? strlen(text) - 6 : 1, &used, &event);
         assert_int_equal(result, MLLP_BROKEN);
         assert_int_equal(used, i == 0 ? 5 : 0);
         assert_int_equal(event.fault, MLLP_FAULT_NO_CR);

@@ -99,7 +99,7 @@ static void well_formed_bytes_are_accepted(void **state)
         {WIRE("\xf2\x01\x00"), 0},                                     // packed, and none
         {WIRE("\x80\x01\x02"), 0},                                     // COLOUR_GREEN
         {WIRE("\x80\x01\xfd\xff\xff\xff\xff\xff\xff\xff\xff\x01"), 0}, // COLOUR_INFRARED, -3
-        {WIRE("\xa0\x06\x01"), 1}, // field 100 is unknown, of each wire type
+        {WIRE("\xa0\x06\x01"), 1},                                     // field 100 is unknown, of each wire type
         {WIRE("\xa2\x06\x03"
               "abc"
               "\xa5\x06"
@@ -140,8 +140,7 @@ static void malformed_bytes_are_refused_with_reason_path_and_place(void **state)
         {WIRE("\x08\xff\xff\xff\xff\xff\xff\xff\xff\xff\x02"),
          "field 1 at byte 1: variable-length integer that is too long"},
         {WIRE("\x88\x80\x80\x80\x80\x00\x01"), "message at byte 0: variable-length integer that is too long"},
-        {WIRE("\x72\x80\x80\x80\x80\x80\x00"),
-         "field 14 at byte 1: variable-length integer that is too long"},
+        {WIRE("\x72\x80\x80\x80\x80\x80\x00"), "field 14 at byte 1: variable-length integer that is too long"},
         {WIRE("\x00\x01"), "message at byte 0: field number of 0 or above 536,870,911"},
         {WIRE("\x80\x80\x80\x80\x10\x01"), "message at byte 0: field number of 0 or above 536,870,911"},
         {WIRE("\x0d\x01\x02\x03\x04"), "field 1 at byte 0: wire type that does not fit the field"},
@@ -223,8 +222,7 @@ static void counts_and_size_are_bounded(void **state)
         {WIRE("\xf2\x01\x02\x01\x02\xf0\x01\x03\xf0\x01\x04"), PBCHECK_TOO_MANY_REPEATS}, // together
         {WIRE("\x08\x01\x10\x01\x18\x01\x20\x01\x28\x01"), PBCHECK_OK},
         {WIRE("\x08\x01\x10\x01\x18\x01\x20\x01\x28\x01\x30\x01"), PBCHECK_TOO_MANY_ELEMENTS},
-        {WIRE("\x8a\x01\x09\x0a\x00\x10\x00\x1a\x03\x01\x01\x01"),
-         PBCHECK_TOO_MANY_ELEMENTS}, // nested ones count
+        {WIRE("\x8a\x01\x09\x0a\x00\x10\x00\x1a\x03\x01\x01\x01"), PBCHECK_TOO_MANY_ELEMENTS}, // nested ones count
         {WIRE("\xa0\x06\x01\xa0\x06\x01\xa0\x06\x01\xa0\x06\x01\xa0\x06\x01"), PBCHECK_OK},
         {WIRE("\x72\x0e"
               "12345678901234"),
@@ -240,9 +238,8 @@ static void counts_and_size_are_bounded(void **state)
     // A repeated field's count is of one message: two leaves may have three colours each.
     limits.elements_max = 100;
     struct pbcheck_result result;
-    assert_int_equal(
-        pbcheck(ALL, WIRE("\xc2\x02\x04\x1a\x02\x01\x01\xc2\x02\x04\x1a\x02\x01\x01"), &limits, &result),
-        PBCHECK_OK);
+    assert_int_equal(pbcheck(ALL, WIRE("\xc2\x02\x04\x1a\x02\x01\x01\xc2\x02\x04\x1a\x02\x01\x01"), &limits, &result),
+                     PBCHECK_OK);
 }
 
 static void dropped_unknown_fields_are_not_packed_again(void **state)

@@ -98,8 +98,7 @@ static void other_spellings_are_read_and_written_in_one_form(void **state)
         {"{\"a_int32\":5}", "{\"aInt32\":5}"},
         {"{\"field_2_x\":1}", "{\"field2X\":1}"},
         {"{\"aInt32\":\"5\"}", "{\"aInt32\":5}"},
-        {"{\"aInt32\":5.0,\"aUint32\":1e3,\"aInt64\":-1E2}",
-         "{\"aInt32\":5,\"aInt64\":\"-100\",\"aUint32\":1000}"},
+        {"{\"aInt32\":5.0,\"aUint32\":1e3,\"aInt64\":-1E2}", "{\"aInt32\":5,\"aInt64\":\"-100\",\"aUint32\":1000}"},
         {"{\"aInt64\":-9223372036854775808,\"aUint64\":18446744073709551615}",
          "{\"aInt64\":\"-9223372036854775808\",\"aUint64\":\"18446744073709551615\"}"},
         {"{\"aDouble\":\"1.50\",\"aFloat\":2}", "{\"aFloat\":2,\"aDouble\":1.5}"},
@@ -107,10 +106,8 @@ static void other_spellings_are_read_and_written_in_one_form(void **state)
         {"{\"aColour\":-3}", "{\"aColour\":\"COLOUR_INFRARED\"}"},
         {"{\"aBytes\":\"-_8\"}", "{\"aBytes\":\"+/8=\"}"},
         {"{\"aBytes\":\"+/8=\"}", "{\"aBytes\":\"+/8=\"}"},
-        {"{\"aInt32\":null,\"aLeaf\":null,\"rString\":null,\"cString\":null,\"cUint32\":1}",
-         "{\"cUint32\":1}"},
-        {"{\"aInt32\":0,\"aString\":\"\",\"aBytes\":\"\",\"rString\":[],\"aColour\":\"COLOUR_UNSPECIFIED\"}",
-         "{}"},
+        {"{\"aInt32\":null,\"aLeaf\":null,\"rString\":null,\"cString\":null,\"cUint32\":1}", "{\"cUint32\":1}"},
+        {"{\"aInt32\":0,\"aString\":\"\",\"aBytes\":\"\",\"rString\":[],\"aColour\":\"COLOUR_UNSPECIFIED\"}", "{}"},
         {" \r\n\t{ \"aString\" : \"\\u00e9\\ud834\\udd1e\" } \n", "{\"aString\":\"é𝄞\"}"},
     };
     for (size_t i = 0; i < COUNT(cases); i++)
@@ -123,8 +120,7 @@ static void ids_are_uuid_text_where_asked(void **state)
     static const struct {
         const char *in, *out;
     } cases[] = {
-        {"{\"id\":\"017F22E2-79B0-7CC3-98C4-DC0C0C07398F\"}",
-         "{\"id\":\"017f22e2-79b0-7cc3-98c4-dc0c0c07398f\"}"},
+        {"{\"id\":\"017F22E2-79B0-7CC3-98C4-DC0C0C07398F\"}", "{\"id\":\"017f22e2-79b0-7cc3-98c4-dc0c0c07398f\"}"},
         {"{\"id\":\"AX8i4nmwfMOYxNwMDAc5jw==\"}", "{\"id\":\"017f22e2-79b0-7cc3-98c4-dc0c0c07398f\"}"},
         {"{\"correlationId\":\"AX8i4nmwfMOYxNwMDAc5jw\"}",
          "{\"correlationId\":\"017f22e2-79b0-7cc3-98c4-dc0c0c07398f\"}"},
@@ -175,13 +171,11 @@ static void errors_say_where_and_what_was_expected(void **state)
         {"{\"rString\":[null]}", "rString[0]: expected a string, in UTF-8 and without NUL"},
         {"{\"rLeaf\":[null]}", "rLeaf[0]: expected an object"},
         {"{\"aLeaf\":[]}", "aLeaf: expected an object"},
-        {"{\"aLeaf\":{\"colr\":1}}",
-         "aLeaf.colr: expected a field of sample.Leaf: there is none of this name"},
+        {"{\"aLeaf\":{\"colr\":1}}", "aLeaf.colr: expected a field of sample.Leaf: there is none of this name"},
         {"{\"A\\nB\":1}", "A?B: expected a field of sample.All: there is none of this name"},
         {"{\"aint32\":1}", "aint32: expected a field of sample.All: there is none of this name"},
         {"{\"aInt32\":1,\"a_int32\":2}", "a_int32: expected only one of the two spellings of this name"},
-        {"{\"cString\":\"a\",\"cUint32\":1}",
-         "cUint32: expected only one member of this choice, and another is set"},
+        {"{\"cString\":\"a\",\"cUint32\":1}", "cUint32: expected only one member of this choice, and another is set"},
         {"[]", "the whole: expected an object"},
         {"null", "the whole: expected an object"},
         {"12", "the whole: expected an object"},
@@ -320,8 +314,7 @@ static void defaults_are_written_when_asked(void **state)
     (void)state;
     Sample__Leaf leaf = SAMPLE__LEAF__INIT;
     char *json = pbjson_from(&leaf.base, PBJSON_DEFAULTS);
-    assert_string_equal(json,
-                        "{\"text\":\"\",\"colour\":\"COLOUR_UNSPECIFIED\",\"palette\":[],\"leafId\":\"\"}");
+    assert_string_equal(json, "{\"text\":\"\",\"colour\":\"COLOUR_UNSPECIFIED\",\"palette\":[],\"leafId\":\"\"}");
     free(json);
 
     Sample__All all = SAMPLE__ALL__INIT;
@@ -349,8 +342,7 @@ static void objects_embed_in_larger_answers(void **state)
     Sample__Leaf leaf = SAMPLE__LEAF__INIT;
     leaf.text = "x";
     json_object_object_add(answer, "leaf", pbjson_object(&leaf.base, 0));
-    assert_string_equal(json_object_to_json_string_ext(answer, JSON_C_TO_STRING_PLAIN),
-                        "{\"leaf\":{\"text\":\"x\"}}");
+    assert_string_equal(json_object_to_json_string_ext(answer, JSON_C_TO_STRING_PLAIN), "{\"leaf\":{\"text\":\"x\"}}");
 
     struct pbjson_error err;
     ProtobufCMessage *m =
@@ -383,8 +375,7 @@ static void pretty_text_has_lines_and_reads_the_same(void **state)
 static void doubles_survive_with_the_fewest_digits(void **state)
 {
     (void)state;
-    static const double values[] = {0.1,  1.0 / 3, 5e-324, 1e22, 123456789.123, 72.5, 4503599627370497.5,
-                                    -1e-7};
+    static const double values[] = {0.1, 1.0 / 3, 5e-324, 1e22, 123456789.123, 72.5, 4503599627370497.5, -1e-7};
     for (size_t i = 0; i < COUNT(values); i++) {
         Sample__All m = SAMPLE__ALL__INIT;
         m.a_double = values[i];
@@ -404,8 +395,7 @@ static void base64_is_that_of_rfc_4648(void **state)
     static const struct {
         const char *plain, *text; // the vectors of section 10
     } vectors[] = {
-        {"", ""},        {"f", "Zg=="},        {"fo", "Zm8="},
-        {"foo", "Zm9v"}, {"foob", "Zm9vYg=="}, {"foobar", "Zm9vYmFy"},
+        {"", ""}, {"f", "Zg=="}, {"fo", "Zm8="}, {"foo", "Zm9v"}, {"foob", "Zm9vYg=="}, {"foobar", "Zm9vYmFy"},
     };
     for (size_t i = 0; i < COUNT(vectors); i++) {
         char text[16] = "";

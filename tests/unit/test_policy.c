@@ -15,7 +15,7 @@
 #define TYPE(name) CAREHUB__V1__EVENT_TYPE__##name
 #define LEVEL(name) CAREHUB__V1__LEVEL__##name
 
-/* ---- Texts ---- */
+/* ---- Texts ------------------------------------------------------------------------------------------------------ */
 
 /* A whole policy: `head` (all before the matrix), then the matrix with `row` for HospitalDischarge. */
 static size_t policy_text(char *text, size_t size, const char *head, const char *row)
@@ -42,7 +42,7 @@ static void refused(struct policy *policy, const char *error, const char *expect
         fail_msg("the error is \"%s\"; it should say \"%s\"", error, expected);
 }
 
-/* ---- What a file says ---- */
+/* ---- What a file says ------------------------------------------------------------------------------------------- */
 
 static void a_cell_says_what_the_file_says(void **state)
 {
@@ -66,8 +66,7 @@ static void a_cell_says_what_the_file_says(void **state)
         struct policy *policy = read_row(cases[i].row, error);
         if (!policy)
             fail_msg("%s: %s", cases[i].row, error);
-        const struct policy_cell *cell =
-            policy_cell(policy, policy_role(policy, "gp"), TYPE(HOSPITAL_DISCHARGE));
+        const struct policy_cell *cell = policy_cell(policy, policy_role(policy, "gp"), TYPE(HOSPITAL_DISCHARGE));
         assert_int_equal(cell->level, cases[i].cell.level);
         assert_int_equal(cell->by_relation, cases[i].cell.by_relation);
         assert_int_equal(cell->restricted, cases[i].cell.restricted);
@@ -112,8 +111,8 @@ static void header_and_after_death_are_read(void **state)
     assert_true(policy_after_death(policy, TYPE(PATIENT_DECEASED)));
     assert_false(policy_after_death(policy, TYPE(HOSPITAL_DISCHARGE)));
     policy_destroy(&policy);
-    size_t n = policy_text(text, sizeof text,
-                           "policy\n    name = t\n    hold-days = 3\nroles\n    gp\nafter-death\n", "");
+    size_t n =
+        policy_text(text, sizeof text, "policy\n    name = t\n    hold-days = 3\nroles\n    gp\nafter-death\n", "");
     policy = policy_read(text, n, error);
     assert_non_null(policy);
     assert_true(policy_hold_ms(policy) == 3 * DAY_MS);
@@ -142,7 +141,7 @@ static void sixty_four_roles_fit_and_are_told_apart(void **state)
     }
 }
 
-/* ---- What is refused ---- */
+/* ---- What is refused -------------------------------------------------------------------------------------------- */
 
 static void a_bad_cell_or_row_is_refused_by_its_path(void **state)
 {
@@ -191,23 +190,18 @@ static void a_bad_section_is_refused_by_its_path(void **state)
         {"policy = t\nroles\n    gp\nafter-death\n", "policy: a section takes no value"},
         {"policy\nroles\n    gp\nafter-death\n", "policy/name: missing"},
         {"policy\n    name = \"A b\"\nroles\n    gp\nafter-death\n", "policy/name: 'A b' is not a name"},
-        {"policy\n    name = a\n    name = b\nroles\n    gp\nafter-death\n",
-         "policy/name: unknown, or there twice"},
+        {"policy\n    name = a\n    name = b\nroles\n    gp\nafter-death\n", "policy/name: unknown, or there twice"},
         {"policy\n    name = a\n    owner = b\nroles\n    gp\nafter-death\n", "policy/owner: unknown"},
-        {"policy\n    name = a\n    hold-days = 0\nroles\n    gp\nafter-death\n",
-         "policy/hold-days: '0' is not"},
+        {"policy\n    name = a\n    hold-days = 0\nroles\n    gp\nafter-death\n", "policy/hold-days: '0' is not"},
         {"policy\n    name = a\n    hold-days = 366\nroles\n    gp\nafter-death\n", "use 1 to 365"},
-        {"policy\n    name = a\n    hold-days = 7d\nroles\n    gp\nafter-death\n",
-         "'7d' is not a number of days"},
+        {"policy\n    name = a\n    hold-days = 7d\nroles\n    gp\nafter-death\n", "'7d' is not a number of days"},
         {"policy\n    name = a\n        b = c\nroles\n    gp\nafter-death\n",
          "policy/name: nothing may stand below it"},
         {"policy\n    name = a\nroles\n    gp = doctor\nafter-death\n", "roles/gp: takes no value"},
-        {"policy\n    name = a\nroles\n    gp\n        x\nafter-death\n",
-         "roles/gp: nothing may stand below it"},
+        {"policy\n    name = a\nroles\n    gp\n        x\nafter-death\n", "roles/gp: nothing may stand below it"},
         {"policy\n    name = a\nroles\n    GP\nafter-death\n", "roles/GP: not a role's name"},
         {"policy\n    name = a\nroles\n    gp\n    gp\nafter-death\n", "roles/gp: declared twice"},
-        {"policy\n    name = a\nroles\n    gp\nafter-death\n    Death\n",
-         "after-death/Death: not an event type"},
+        {"policy\n    name = a\nroles\n    gp\nafter-death\n    Death\n", "after-death/Death: not an event type"},
         {"policy\n    name = a\nroles\n    gp\nafter-death\n    FallReported\n    FallReported\n",
          "after-death/FallReported: there twice"},
     };
@@ -287,7 +281,7 @@ static void an_oversized_policy_is_refused(void **state)
     free(text);
 }
 
-/* ---- The policy that comes with the hub ---- */
+/* ---- The policy that comes with the hub ------------------------------------------------------------------------- */
 
 static struct policy *default_policy;
 

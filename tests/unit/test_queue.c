@@ -66,8 +66,7 @@ static void bounds_hold_until_what_was_taken_is_released(void **state)
         assert_int_equal(fit, cases[i].fit);
         queue_take(&queue);
         if (cases[i].share != QUEUE_ALWAYS)
-            assert_int_equal(queue_push(&queue, &items[fit].node, cases[i].bytes, cases[i].share),
-                             QUEUE_FULL);
+            assert_int_equal(queue_push(&queue, &items[fit].node, cases[i].bytes, cases[i].share), QUEUE_FULL);
         queue_release(&queue, fit, fit * cases[i].bytes);
         assert_int_equal(queue.items, 0);
         assert_int_equal(queue.bytes, 0);

@@ -58,19 +58,19 @@ static void expect(uint32_t actor, Carehub__V1__Outcome outcome, Carehub__V1__Re
 {
     struct route_decision decision = decided(actor);
     if (decision.outcome != outcome || decision.reason != reason)
-        fail_msg("actor %u: decided %d %s; expected %d %s", actor, (int)decision.outcome,
-                 reason_name(decision.reason), (int)outcome, reason_name(reason));
+        fail_msg("actor %u: decided %d %s; expected %d %s", actor, (int)decision.outcome, reason_name(decision.reason),
+                 (int)outcome, reason_name(reason));
 }
 
 static void delivered(uint32_t actor, Carehub__V1__Level level)
 {
     struct route_decision decision = decided(actor);
     if (decision.outcome != OUTCOME(DELIVER) || decision.level != level)
-        fail_msg("actor %u: %s at level %d; expected a delivery at level %d", actor,
-                 reason_name(decision.reason), (int)decision.level, (int)level);
+        fail_msg("actor %u: %s at level %d; expected a delivery at level %d", actor, reason_name(decision.reason),
+                 (int)decision.level, (int)level);
 }
 
-/* ---- Each rule, and the order of the rules ---- */
+/* ---- Each rule, and the order of the rules ---------------------------------------------------------------------- */
 
 static void deliver_names_its_grounds(void **state)
 {
@@ -224,7 +224,7 @@ static void types_that_do_not_exist_are_denied(void **state)
     }
 }
 
-/* ---- Relations ---- */
+/* ---- Relations -------------------------------------------------------------------------------------------------- */
 
 static void a_relation_is_in_force_from_its_start_and_before_its_end(void **state)
 {
@@ -343,7 +343,7 @@ static void addressees_restrict_by_actor_or_role_and_never_widen(void **state)
     expect(GP, OUTCOME(WITHHOLD), REASON(NOT_ADDRESSED));
 }
 
-/* ---- Consent, confidentiality, death ---- */
+/* ---- Consent, confidentiality, death ---------------------------------------------------------------------------- */
 
 static void consent_counts_for_its_purpose_and_time(void **state)
 {
@@ -397,8 +397,7 @@ static void a_confidential_event_needs_an_explicit_cell(void **state)
 {
     (void)state;
     case_member(&c, PHARMACY, "pharmacist");
-    const int values[] = {CAREHUB__V1__CONFIDENTIALITY__RESTRICTED, 3,
-                          -1}; /* the last two: a newer publisher's */
+    const int values[] = {CAREHUB__V1__CONFIDENTIALITY__RESTRICTED, 3, -1}; /* the last two: a newer publisher's */
     for (size_t i = 0; i < COUNT(values); i++) {
         c.in.confidentiality = (Carehub__V1__Confidentiality)values[i];
         delivered(GP, LEVEL(LEVEL_CLINICAL));
@@ -417,15 +416,14 @@ static void after_death_only_what_the_policy_lists_goes_out(void **state)
     delivered(GP, LEVEL(LEVEL_CARE));
 }
 
-/* ---- Inboxes ---- */
+/* ---- Inboxes ---------------------------------------------------------------------------------------------------- */
 
 static void inboxes_are_chosen_by_type_and_room(void **state)
 {
     (void)state;
     c.actors[GP].n_inboxes = 3;
     c.actors[GP].inboxes[0] = (struct route_inbox){.inbox = 20, .types = 1u << TYPE(FALL_REPORTED)};
-    c.actors[GP].inboxes[1] =
-        (struct route_inbox){.inbox = 21, .types = 1u << TYPE(HOSPITAL_DISCHARGE), .full = true};
+    c.actors[GP].inboxes[1] = (struct route_inbox){.inbox = 21, .types = 1u << TYPE(HOSPITAL_DISCHARGE), .full = true};
     c.actors[GP].inboxes[2] = (struct route_inbox){.inbox = 22, .types = 1};
     struct route_decision decision = decided(GP);
     assert_int_equal(decision.n_inboxes, 1);
@@ -444,7 +442,7 @@ static void what_must_be_told_personally_is_held_without_an_inbox(void **state)
     expect(GP, OUTCOME(HOLD), REASON(PERSONAL_WITHOUT_INBOX));
 }
 
-/* ---- Corrections ---- */
+/* ---- Corrections ------------------------------------------------------------------------------------------------ */
 
 static void a_correction_has_the_lesser_of_both_levels_and_goes_to_the_same_inboxes(void **state)
 {
@@ -467,9 +465,8 @@ static void a_correction_has_the_lesser_of_both_levels_and_goes_to_the_same_inbo
 
 static void whoever_lost_the_entitlement_gets_a_notice_without_content(void **state)
 {
-    static void (*const losses[])(void) = {break_excluded,  break_standing_ended, break_ended,
-                                           break_addressed, break_cell,           break_restricted,
-                                           break_consent,   break_deceased};
+    static void (*const losses[])(void) = {break_excluded, break_standing_ended, break_ended,   break_addressed,
+                                           break_cell,     break_restricted,     break_consent, break_deceased};
     for (size_t i = 0; i < COUNT(losses); i++)
         for (int retracts = 0; retracts < 2; retracts++) {
             fresh(state);
@@ -550,7 +547,7 @@ static void a_notice_waits_for_a_full_inbox(void **state)
     expect(GP, OUTCOME(HOLD), REASON(INBOX_FULL));
 }
 
-/* ---- Explaining ---- */
+/* ---- Explaining ------------------------------------------------------------------------------------------------- */
 
 static void an_explanation_lists_the_rules_in_order_and_the_one_that_decided(void **state)
 {
@@ -596,8 +593,7 @@ static void every_reason_has_a_name_and_a_text_of_its_own(void **state)
         assert_string_equal(reason_name(reason), reasons->values[i].name);
         assert_string_not_equal(reason_text(reason), reason_text((Carehub__V1__Reason)-1));
         for (unsigned j = 0; j < i; j++)
-            assert_string_not_equal(reason_text(reason),
-                                    reason_text((Carehub__V1__Reason)reasons->values[j].value));
+            assert_string_not_equal(reason_text(reason), reason_text((Carehub__V1__Reason)reasons->values[j].value));
     }
     assert_string_equal(reason_name((Carehub__V1__Reason)-1), "UNKNOWN_REASON");
 }

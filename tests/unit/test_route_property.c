@@ -27,7 +27,7 @@ static bool chance(uint32_t percent)
     return below(100) < percent;
 }
 
-/* ---- Random worlds ---- */
+/* ---- Random worlds ---------------------------------------------------------------------------------------------- */
 
 static char *const roles[] = {"gp",           "pharmacist", "home-nurse", "home-care", "coordinator",
                               "case-manager", "insurer",    "person",     "neighbour"};
@@ -38,13 +38,11 @@ static const char *random_rows(char rows[4096])
     static const int types[] = {TYPE(HOSPITAL_DISCHARGE), TYPE(INCLUSION_FLAGGED), TYPE(PATIENT_DECEASED)};
     size_t n = 0;
     for (size_t t = 0; t < sizeof types / sizeof *types; t++) {
-        n += (size_t)snprintf(rows + n, 4096 - n, "    %s\n",
-                              event_type_name((Carehub__V1__EventType)types[t]));
+        n += (size_t)snprintf(rows + n, 4096 - n, "    %s\n", event_type_name((Carehub__V1__EventType)types[t]));
         for (size_t r = 0; r + 1 < sizeof roles / sizeof *roles; r++) {
             uint32_t level = below(5);
             n += (size_t)snprintf(rows + n, 4096 - n, "        %s = %s%s%s%s\n", roles[r], levels[level],
-                                  level && chance(25) ? ", by relation" : "",
-                                  level && chance(30) ? ", restricted" : "",
+                                  level && chance(25) ? ", by relation" : "", level && chance(30) ? ", restricted" : "",
                                   level && chance(20) ? ", personal" : "");
         }
     }
@@ -75,8 +73,7 @@ static void random_card(struct route_case *c)
         random_time(&member->from_ms, &member->until_ms);
     }
     for (uint32_t n = below(4); n > 0; n--) {
-        relation_t *grant =
-            case_grant(c, 1 + below(CASE_ACTORS), roles[below(9)], (Carehub__V1__GrantKind)below(5));
+        relation_t *grant = case_grant(c, 1 + below(CASE_ACTORS), roles[below(9)], (Carehub__V1__GrantKind)below(5));
         random_time(&grant->from_ms, &grant->until_ms);
         grant->max_level = (Carehub__V1__Level)below(4);
     }
@@ -131,7 +128,7 @@ static void random_world(struct route_case *c, uint32_t number)
     random_event(c);
 }
 
-/* ---- Checking ---- */
+/* ---- Checking --------------------------------------------------------------------------------------------------- */
 
 typedef void property_fn(struct route_case *c, uint32_t number);
 
@@ -145,11 +142,11 @@ static void for_all_worlds(property_fn *property)
     policy_destroy(&policy);
 }
 
-#define MUST(condition)                                                                                      \
-    do {                                                                                                     \
-        if (!(condition))                                                                                    \
-            fail_msg("seed %llu, world %u, actor %u: not so: %s", (unsigned long long)seed, number, actor,   \
-                     #condition);                                                                            \
+#define MUST(condition)                                                                                                \
+    do {                                                                                                               \
+        if (!(condition))                                                                                              \
+            fail_msg("seed %llu, world %u, actor %u: not so: %s", (unsigned long long)seed, number, actor,             \
+                     #condition);                                                                                      \
     } while (0)
 
 /* The level of content that an actor gets; none if nothing or only a notice. */
@@ -193,8 +190,7 @@ static void explaining_one_and_deciding_all_agree(void **state)
 
 /* Says again, apart from the code under test and without its order, what rule 1 wants of a delivery with
  * content. */
-static bool entitled(const struct route_case *c, const relation_t *relation, bool grant,
-                     Carehub__V1__Level level)
+static bool entitled(const struct route_case *c, const relation_t *relation, bool grant, Carehub__V1__Level level)
 {
     int role = policy_role(c->in.policy, relation->role);
     const struct policy_cell *cell = policy_cell(c->in.policy, role, c->in.type);
@@ -354,13 +350,12 @@ static void corrections(struct route_case *c, uint32_t number)
             continue;
         }
         const struct route_inbox *inbox = &c->actors[actor].inboxes[0]; /* the original went there */
-        bool reachable = c->actors[actor].n_inboxes > 0 && !inbox->full &&
-                         ((inbox->types & 1) || inbox->types >> c->in.type & 1);
+        bool reachable =
+            c->actors[actor].n_inboxes > 0 && !inbox->full && ((inbox->types & 1) || inbox->types >> c->in.type & 1);
         MUST(decision.level <= received->level);
         MUST(actor == c->in.publisher || decision.outcome == OUTCOME(HOLD) ||
              reachable == (decision.outcome == OUTCOME(DELIVER)));
-        MUST(decision.outcome != OUTCOME(DELIVER) ||
-             (decision.n_inboxes == 1 && decision.inboxes[0] == 10 * actor));
+        MUST(decision.outcome != OUTCOME(DELIVER) || (decision.n_inboxes == 1 && decision.inboxes[0] == 10 * actor));
     }
 }
 

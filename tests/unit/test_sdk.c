@@ -127,7 +127,7 @@ static void connect_client(struct fixture *f)
     assert_int_equal(carehub_wait_connected(f->client, PATIENCE_MS), CAREHUB_OK);
 }
 
-/* ---- Publishing -------------------------------------------------------------------------------------------------- */
+/* ---- Publishing ------------------------------------------------------------------------------------------------- */
 
 struct sent {
     struct fixture *fixture;
@@ -313,7 +313,7 @@ static void unsent_events_are_reported_when_it_is_closed(void **state)
     expect(&f->confirms, 1, 1, CAREHUB_CLOSED);
 }
 
-/* ---- The session ------------------------------------------------------------------------------------------------- */
+/* ---- The session ------------------------------------------------------------------------------------------------ */
 
 static void silent_hub_gets_a_new_connection(void **state)
 {
@@ -370,7 +370,7 @@ static void blocking_function_in_a_callback_is_refused(void **state)
     expect(&f->confirms, 0, CAREHUB_WOULD_DEADLOCK, 0);
 }
 
-/* ---- The spool --------------------------------------------------------------------------------------------------- */
+/* ---- The spool -------------------------------------------------------------------------------------------------- */
 
 static void on_settled(void *arg, const uint8_t id[CAREHUB_ID_BYTES], int status, const Carehub__V1__Confirmation *c)
 {
@@ -435,7 +435,7 @@ static void group_keeps_its_place_among_spooled_events(void **state)
     peer_forget(m);
 }
 
-/* ---- Receiving --------------------------------------------------------------------------------------------------- */
+/* ---- Receiving -------------------------------------------------------------------------------------------------- */
 
 static void on_delivery(void *arg, carehub_subscription *subscription, const struct carehub_delivery *delivery)
 {
@@ -686,7 +686,7 @@ static void acknowledgements_are_told_before_it_is_closed(void **state)
     peer_forget(HEAR(BYE));
 }
 
-/* ---- Questions, enrolment ---------------------------------------------------------------------------------------- */
+/* ---- Questions, enrolment --------------------------------------------------------------------------------------- */
 
 static void *ask(void *arg)
 {

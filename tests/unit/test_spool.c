@@ -64,7 +64,7 @@ static int teardown(void **state)
     return 0;
 }
 
-/* ---- Helpers ----------------------------------------------------------------------------------------------------- */
+/* ---- Helpers ---------------------------------------------------------------------------------------------------- */
 
 static struct spool *open_spool(const char *dir, uint64_t max_bytes)
 {
@@ -159,7 +159,7 @@ static void flip(const char *path, off_t offset)
     close(fd);
 }
 
-/* ---- The promises ------------------------------------------------------------------------------------------------ */
+/* ---- The promises ----------------------------------------------------------------------------------------------- */
 
 static void appended_events_come_back_in_order_after_reopening(void **state)
 {

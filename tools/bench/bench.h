@@ -119,16 +119,16 @@ struct run {
     struct sample before, after;
 };
 
-/* ---- options.c: exit status, or -1 to go on ---- */
+/* ---- options.c: exit status, or -1 to go on --------------------------------------------------------------------- */
 int options_read(struct bench_options *options, int argc, char **argv);
 
-/* ---- hub_process.c ---- */
+/* ---- hub_process.c ---------------------------------------------------------------------------------------------- */
 bool hub_start(struct hub_process *hub, const struct bench_options *options);
 void hub_stop(struct hub_process *hub); /* and removes its directory */
 bool hub_sample(struct run *run, struct sample *sample);
 uint64_t now_ns(void); /* CLOCK_MONOTONIC */
 
-/* ---- region.c: who is who, by number ---- */
+/* ---- region.c: who is who, by number ---------------------------------------------------------------------------- */
 void actor_name(uint32_t actor, char name[BENCH_NAME_BYTES]); /* its inbox has the same name */
 void patient_value(uint32_t patient, char value[BENCH_NAME_BYTES]);
 extern const char patient_system[];
@@ -141,7 +141,7 @@ bool region_register(struct run *run);
 carehub_client *region_client(struct run *run, const char *name, bool publishes, uint32_t from, uint32_t to);
 bool complain(const char *what); /* says what failed, with the library's reason; false */
 
-/* ---- publish.c, receive.c ---- */
+/* ---- publish.c, receive.c --------------------------------------------------------------------------------------- */
 bool publishers_open(struct run *run);
 bool publishers_start(struct run *run);
 void publishers_join(struct run *run);
@@ -153,7 +153,7 @@ bool receivers_open(struct run *run);
 void receivers_close(struct run *run);
 uint64_t receivers_received(const struct run *run);
 
-/* ---- report.c ---- */
+/* ---- report.c --------------------------------------------------------------------------------------------------- */
 bool report(const struct run *run); /* true: nothing is missing or doubled */
 
 #endif

@@ -39,8 +39,7 @@ static void rest(void)
     nanosleep(&(struct timespec){.tv_nsec = STEP_MS * 1000000L}, NULL);
 }
 
-/* ---- Its files
- * ---------------------------------------------------------------------------------------------------- */
+/* ---- Its files -------------------------------------------------------------------------------------------------- */
 
 static bool write_text(const struct hub_process *hub, const char *name, const char *text)
 {
@@ -96,8 +95,7 @@ static void remove_directory(const char *dir)
     rmdir(dir);
 }
 
-/* ---- Its process
- * -------------------------------------------------------------------------------------------------- */
+/* ---- Its process ------------------------------------------------------------------------------------------------ */
 
 static bool read_endpoint(struct hub_process *hub)
 {
@@ -173,8 +171,7 @@ void hub_stop(struct hub_process *hub)
     sodium_memzero(hub, sizeof *hub);
 }
 
-/* ---- What it uses
- * ------------------------------------------------------------------------------------------------- */
+/* ---- What it uses ----------------------------------------------------------------------------------------------- */
 
 static double cpu_of(pid_t pid)
 {

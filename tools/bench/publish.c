@@ -18,8 +18,7 @@ struct template
     uint8_t *patient; /* where its identifier's value is */
 };
 
-/* ---- The event
- * ---------------------------------------------------------------------------------------------------- */
+/* ---- The event -------------------------------------------------------------------------------------------------- */
 
 /* Packs a discharge with a note of so many characters; returns its size. */
 static size_t pack(struct template *t, size_t note_bytes, int64_t now_ms)
@@ -94,8 +93,7 @@ static void fill_in(struct template *t, const struct run *run, uint64_t event)
     memcpy(t->patient, value, strlen(value));
 }
 
-/* ---- The loop
- * ----------------------------------------------------------------------------------------------------- */
+/* ---- The loop --------------------------------------------------------------------------------------------------- */
 
 /* What a confirmation needs to know is packed into its argument: it comes back on the client's thread. */
 struct waiting {
@@ -178,8 +176,7 @@ static void *publisher_main(void *arg)
     return NULL;
 }
 
-/* ---- All of them
- * -------------------------------------------------------------------------------------------------- */
+/* ---- All of them ------------------------------------------------------------------------------------------------ */
 
 bool publishers_open(struct run *run)
 {

@@ -44,8 +44,7 @@ int team_position(const struct bench_options *options, uint32_t patient, uint32_
     return position < options->members ? (int)position : -1;
 }
 
-/* ---- Submitting facts, many on their way
- * -------------------------------------------------------------------------- */
+/* ---- Submitting facts, many on their way ------------------------------------------------------------------------ */
 
 /* One group of facts on its way to the hub. */
 struct group {
@@ -123,8 +122,7 @@ static bool submit(struct registering *r, struct group *g)
     return complain("the region cannot be registered");
 }
 
-/* ---- What is registered
- * ------------------------------------------------------------------------------------------- */
+/* ---- What is registered ----------------------------------------------------------------------------------------- */
 
 static bool register_actor(struct registering *r, uint32_t actor)
 {
@@ -198,8 +196,7 @@ static bool register_all(struct registering *r, const struct bench_options *opti
     return good && await_fewer(r, 1);
 }
 
-/* ---- Clients
- * ------------------------------------------------------------------------------------------------------ */
+/* ---- Clients ---------------------------------------------------------------------------------------------------- */
 
 static carehub_client *open_client(const struct run *run, const struct carehub_keypair *key)
 {

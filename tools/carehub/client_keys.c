@@ -29,7 +29,7 @@ static int load_or_make(const char *path, struct carehub_keypair *pair)
     return result == CAREHUB_OK ? EXIT_OK : fail(EXIT_NO, NULL, "no key: %s", carehub_error());
 }
 
-/* ---- Tickets ---- */
+/* ---- Tickets ---------------------------------------------------------------------------------------------------- */
 
 static int offer_ticket(struct session *session, const struct args *args, int64_t valid_ms)
 {
@@ -84,7 +84,7 @@ int client_ticket(const struct args *args)
     return code;
 }
 
-/* ---- Enrolment ---- */
+/* ---- Enrolment -------------------------------------------------------------------------------------------------- */
 
 static int read_ticket(const char *given, char ticket[TICKET_BYTES])
 {
@@ -151,7 +151,7 @@ int client_enrol(const struct args *args)
     return EXIT_OK;
 }
 
-/* ---- Keys ---- */
+/* ---- Keys ------------------------------------------------------------------------------------------------------- */
 
 static int known_client(struct session *session, const struct args *args, Carehub__V1__Answer **answer,
                         const Carehub__V1__ListedClient **client)

@@ -82,8 +82,8 @@ static int write_file(struct demo *demo, const char *name)
 int demo_make(const char *dir, const struct conf *hub)
 {
     static const char *const folders[] = {"", "/clients", "/events"};
-    static const char *const files[] = {"region.jsonl",  "events/fall.json", "events/inclusion.json", "events/medication.json",
-                                        "discharge.hl7", "hospital.conf"};
+    static const char *const files[] = {"region.jsonl",           "events/fall.json", "events/inclusion.json",
+                                        "events/medication.json", "discharge.hl7",    "hospital.conf"};
     char path[SESSION_PATH_BYTES], root[SESSION_PATH_BYTES - 8];
     struct demo demo = {.dir = root};
     snprintf(root, sizeof root, "%s/demo", dir);

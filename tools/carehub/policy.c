@@ -47,7 +47,7 @@ static int run_adopt(const struct args *args)
     return code;
 }
 
-/* ---- What is in force ---- */
+/* ---- What is in force ------------------------------------------------------------------------------------------- */
 
 static int ask_place(struct session *session, uint64_t *place)
 {

@@ -54,12 +54,12 @@ const char *level_text(Carehub__V1__Level level);
 /* An event type as people write it, or "event". Static. */
 const char *type_text(Carehub__V1__EventType type);
 
-/* ---- Failing ---- */
+/* ---- Failing ---------------------------------------------------------------------------------------------------- */
 
 /* Says on stderr what happened and, on the next line, what to do (may be NULL). Returns `code`. */
 int fail(enum exit_code code, const char *advice, const char *format, ...) __attribute__((format(printf, 3, 4)));
 
-/* ---- Tables ---- */
+/* ---- Tables ----------------------------------------------------------------------------------------------------- */
 
 enum { TABLE_COLUMNS_MAX = 10 };
 
@@ -73,7 +73,7 @@ size_t table_rows(const struct table *table);
 void table_print(const struct table *table, FILE *out, struct style style);
 void table_destroy(struct table **table);
 
-/* ---- Progress: on stderr, only on a terminal, only after two seconds ---- */
+/* ---- Progress: on stderr, only on a terminal, only after two seconds -------------------------------------------- */
 
 struct progress {
     const char *doing; /* "loading facts" */
