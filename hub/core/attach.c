@@ -222,15 +222,13 @@ static void note(struct core *core, struct inbox *inbox, const Carehub__V1__AckR
     mark_ready(core, inbox); /* the window has moved */
 }
 
-/* One that had been refused, and was sent again. */
+/* One that was sent again, out of the order of the lane. */
 static void acknowledge_retried(struct core *core, struct inbox *inbox, const Carehub__V1__AckRange *ack,
                                 struct exception *retried)
 {
     struct exception acked = {.lane = retried->lane,
                               .number = retried->number,
                               .state = CAREHUB__V1__EXCEPTION_CARD__STATE__ACKED};
-    if (!retried->in_flight)
-        return;
     note(core, inbox, ack, acked.number, acked.number);
     core->counters.acks++;
     if (acked.number <= inbox->lanes[ack->lane].settled)
@@ -239,17 +237,27 @@ static void acknowledge_retried(struct core *core, struct inbox *inbox, const Ca
         inbox_except(inbox, core->store, &acked);
 }
 
-/* Only what was sent can be acknowledged. In a range of several, what left the order of the lane is left out: it was
- * refused and may not have come again yet, or it is over. What is settled can be acknowledged once more, as read. */
+/* Of what was sent again those that the range means: all of them if it says where it begins. “Everything up to” may well
+ * be said by a receiver that refused one and has not seen it again, so that leaves out what was refused. */
+static void acknowledge_again(struct core *core, struct inbox *inbox, const Carehub__V1__AckRange *ack)
+{
+    for (size_t i = 0; i < inbox->n_exceptions && inbox->n_retry > 0;) {
+        struct exception *exception = &inbox->exceptions[i];
+        if (exception->in_flight && exception->lane == (int)ack->lane && exception->number >= ack->from &&
+            exception->number <= ack->to && (ack->from || exception->attempts == 0))
+            acknowledge_retried(core, inbox, ack, exception); /* it is gone from here, or no longer in flight */
+        else
+            i++;
+    }
+}
+
+/* Only what was sent can be acknowledged. What left the order of the lane and waits, or is over, is left out. What is
+ * settled can be acknowledged once more, as read. */
 static void acknowledge_range(struct core *core, struct inbox *inbox, const Carehub__V1__AckRange *ack)
 {
     const struct lane *lane = &inbox->lanes[ack->lane];
     uint64_t from = ack->from ? ack->from : lane->settled + 1;
-    struct exception *alone = from == ack->to ? inbox_exception(inbox, (int)ack->lane, from) : NULL;
-    if (alone && alone->state == CAREHUB__V1__EXCEPTION_CARD__STATE__RETRY) {
-        acknowledge_retried(core, inbox, ack, alone);
-        return;
-    }
+    acknowledge_again(core, inbox, ack);
     if (ack->to > lane->sent || from > ack->to)
         return;
     if (from <= lane->settled && ack->kind == CAREHUB__V1__ACK_KIND__READ)
@@ -310,7 +318,7 @@ static int64_t backoff_ms(uint32_t attempts)
 static void copy_code(char *to, const char *code)
 {
     size_t n = 0;
-    for (; code[n] && n < NACK_CODE_MAX_BYTES; n++)
+    for (; n < NACK_CODE_MAX_BYTES && code[n]; n++)
         to[n] = code[n] > ' ' && code[n] <= '~' ? code[n] : '_';
     to[n] = '\0';
 }

@@ -343,8 +343,8 @@ static void apply_consent_given(struct fact_context *context)
     card.consents = arena_alloc(&context->core->scratch, (card.n_consents + 1) * sizeof *card.consents);
     if (card.n_consents)
         memcpy(card.consents, context->person->card->consents, card.n_consents * sizeof *card.consents);
-    if (card.n_consents > 0 && !route_consent(&card, context->core->now_ms))
-        add_stop(context, &card, 0, REASON(NO_CONSENT)); /* it had lapsed */
+    if (!route_consent(&card, context->core->now_ms))
+        add_stop(context, &card, 0, REASON(NO_CONSENT)); /* there was none, or it had lapsed: what is queued goes without */
     card.consents[card.n_consents++] = &consent;
     put_card(context, &card);
 }

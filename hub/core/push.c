@@ -164,15 +164,14 @@ static size_t older(Carehub__V1__PatientCard__Member **to, size_t n, Carehub__V1
 }
 
 /* Was there a withdrawal, removal, exclusion or expiry since the delivery was queued? Then what came after it does not
- * bring the delivery back: it is decided again without any consent, or any relation of the actor, that is younger than
- * the event. False, and why: it is stopped. */
+ * bring the delivery back: it is decided again without the consents, if one was withdrawn, and without the relations
+ * that are younger than the event. False, and why: it is stopped. */
 static bool survives_stops(const struct person *person, const struct item *item, struct route_input *input,
                            struct route_decision *decision, Carehub__V1__Reason *why)
 {
     Carehub__V1__PatientCard card = *person->card;
     Carehub__V1__PatientCard__Member *relations[2 * MEMBERS_MAX];
     const Carehub__V1__PatientCard__Stop *stop = NULL;
-    bool relation = false;
     for (size_t i = 0; i < person->card->n_stops; i++) {
         const Carehub__V1__PatientCard__Stop *one = person->card->stops[i];
         if (one->place <= item->place || (one->actor && one->actor != decision->actor))
@@ -181,18 +180,15 @@ static bool survives_stops(const struct person *person, const struct item *item,
         *why = one->reason;
         if (one->reason == REASON(EXCLUDED_BY_PERSON))
             return false;
-        relation |= one->actor != 0;
         if (one->actor == 0)
             card.n_consents = 0;
     }
     if (!stop)
         return true;
-    if (relation) {
-        card.members = relations;
-        card.n_members = older(relations, card.n_members, person->card->members, item->place);
-        card.grants = relations + card.n_members;
-        card.n_grants = older(card.grants, card.n_grants, person->card->grants, item->place);
-    }
+    card.members = relations;
+    card.n_members = older(relations, card.n_members, person->card->members, item->place);
+    card.grants = relations + card.n_members;
+    card.n_grants = older(card.grants, card.n_grants, person->card->grants, item->place);
     input->patient = &card;
     route_one(input, decision->actor, decision);
     input->patient = person->card;
@@ -448,6 +444,7 @@ static void push_lane(struct frame *frame, int which)
         }
         if (inbox->n_retry > 0 && put_aside(frame, which, number, item)) {
             lane->sent = lane->sent > number ? lane->sent : number;
+            announce_ended(frame, which); /* the cursor may have gone over it, and over others behind it */
             continue;
         }
         enum step step = push_item(frame, which, number, item, 0);
