@@ -386,8 +386,6 @@ static void apply_consent_withdrawn(struct fact_context *context)
     }
     card.n_consents = n_kept;
     card.consents = kept;
-    if (!route_consent(&card, context->core->now_ms))
-        add_stop(context, &card, 0, REASON(NO_CONSENT));
     put_card(context, &card);
 }
 
