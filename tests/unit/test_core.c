@@ -283,6 +283,8 @@ static void what_was_stopped_stays_stopped_when_the_ground_comes_back(void **sta
     hub_attach(hub, GP, "gp", 0);
     assert_int_equal(hub_deliveries(hub, GP), 1); /* the last one; each change stopped all before it */
     assert_int_equal(hub_delivery(hub, GP, 0)->number, 6);
+    hub_attach(hub, NURSE, "nurse", 0);
+    assert_int_equal(hub_deliveries(hub, NURSE), 5); /* only the withdrawal concerned the others */
 }
 
 static void removed_and_excluded_members_get_nothing_more(void **state)
