@@ -8,6 +8,7 @@
 #include <uv.h>
 
 #include "config.h"
+#include "core/policy.h"
 #include "core_thread.h"
 #include "gate/frame.h"
 #include "gate/gate.h"
@@ -89,6 +90,17 @@ static int parse_arguments(int argc, char **argv, struct arguments *arguments)
     return EXIT_CONFIG;
 }
 
+static bool policy_sound(const struct daemon *d, char error[CONFIG_ERROR_BYTES])
+{
+    char why[POLICY_ERROR_BYTES];
+    struct policy *policy = policy_read(d->policy, strlen(d->policy), why);
+    if (!policy)
+        snprintf(error, CONFIG_ERROR_BYTES, "%s: %.400s", d->config.policy_file, why);
+    bool sound = policy != NULL;
+    policy_destroy(&policy);
+    return sound;
+}
+
 /* Everything that can be checked without opening the database. */
 static bool load(struct daemon *d, const char *path)
 {
@@ -99,7 +111,7 @@ static bool load(struct daemon *d, const char *path)
         d->secrets = secrets_load(&d->config, error);
         if (d->secrets)
             d->policy = config_read_file(d->config.policy_file, POLICY_MAX_BYTES, error);
-        if (d->policy)
+        if (d->policy && policy_sound(d, error))
             return true;
     }
     LOG_LINE(LOG_LEVEL_ERROR, "%s", error);

@@ -158,6 +158,8 @@ static bool take_not_kept(struct core *core, const struct client *client, const 
     entry.not_kept = &not_kept;
     taken->place = batch_append(core, &entry, NULL, NULL, 0);
     store_id_put(core->store, admitted->event->id.data, taken->place);
+    if (core->n_tails > 0)
+        tail_not_kept(core, &entry, admitted->event->type);
     taken->status = client->card->told_not_kept ? CAREHUB__V1__CONFIRMATION__STATUS__NOT_KEPT
                                                 : CAREHUB__V1__CONFIRMATION__STATUS__CONFIRMED;
     core->counters.not_kept++;

@@ -42,7 +42,7 @@ void time_take(struct core *core, struct core_time now)
 bool error_retries(Carehub__V1__ErrorCode code)
 {
     return code == ERROR_CODE(BUSY) || code == ERROR_CODE(DISK_FULL) || code == ERROR_CODE(SHUTTING_DOWN) ||
-           code == ERROR_CODE(NO_HELLO) || code == ERROR_CODE(INTERNAL);
+           code == ERROR_CODE(NO_HELLO);
 }
 
 bool refuse(struct core *core, Error **error, Carehub__V1__ErrorCode code, const char *field, const char *format, ...)

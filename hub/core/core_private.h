@@ -143,7 +143,8 @@ struct core {
     struct event_memory *oldest_event, *newest_event;
     size_t events_bytes;
 
-    uint64_t n_held, n_deceased;
+    uint64_t n_held;
+    uint64_t held_looked_place; /* what is held was last looked at for changes up to here */
     struct counters counters;
 };
 
@@ -242,6 +243,7 @@ void route_input_of(struct core *core, const Entry *entry, struct route_input *i
 Carehub__V1__Lane lane_of(Carehub__V1__Urgency urgency);
 
 void tail_decision(struct core *core, const Entry *entry, const Decision *decision);
+void tail_not_kept(struct core *core, const Entry *entry, Carehub__V1__EventType type);
 
 /* ---- attach.c --------------------------------------------------------------------------------------------------- */
 

@@ -210,7 +210,7 @@ static void expire_retries(struct core *core, struct inbox *inbox)
     }
 }
 
-/* What is held and comes to its end by itself: past its deadline, or held for a full inbox that has room again. */
+/* What is held and comes to its end by itself: past its deadline, or because what it was held for has been solved. */
 struct due {
     struct core *core;
     size_t n;
@@ -230,11 +230,30 @@ static bool has_room(struct core *core, uint32_t number)
     return true;
 }
 
+/* Can it be decided now? What an operator has to change is looked at when something was changed. */
+static bool solved(struct core *core, uint32_t number, const Carehub__V1__HeldCard *card)
+{
+    const struct actor *actor = registry_actor(&core->registry, number);
+    bool changed = core->registry.changed_place > core->held_looked_place;
+    switch (card->reason) {
+    case REASON(INBOX_FULL):
+        return has_room(core, number);
+    case REASON(ACTOR_SUSPENDED):
+        return changed && actor->card->standing != CAREHUB__V1__STANDING__SUSPENDED;
+    case REASON(ROLE_UNKNOWN):
+        return changed && policy_role(core->registry.policy, card->role) != POLICY_ROLE_UNKNOWN;
+    case REASON(PERSONAL_WITHOUT_INBOX):
+        return changed && actor->n_inboxes > 0;
+    default:
+        return false;
+    }
+}
+
 static bool find_due(void *ctx, uint32_t actor, const struct card *row)
 {
     struct due *due = ctx;
     Carehub__V1__HeldCard *card = carehub__v1__held_card__unpack(NULL, row->size, row->body);
-    bool release = card && card->reason == REASON(INBOX_FULL) && has_room(due->core, actor);
+    bool release = card && solved(due->core, actor, card);
     if (release || (card && card->deadline_ms <= due->core->now_ms)) {
         due->found[due->n].place = row->number;
         due->found[due->n].actor = actor;
@@ -254,12 +273,12 @@ static void settle_due(struct core *core)
         if (store_held_each(core->store, &core->scratch, find_due, &due) != STORE_OK)
             return;
         for (size_t i = 0; i < due.n; i++) {
-            if (!due.found[i].release || has_room(core, due.found[i].actor))
-                any |= held_settle(core, due.found[i].place, due.found[i].actor, due.found[i].release,
-                                   REASON(END_DEAD_HELD));
+            any |= held_settle(core, due.found[i].place, due.found[i].actor, due.found[i].release,
+                               REASON(END_DEAD_HELD));
             arena_reset(&core->scratch);
         }
     }
+    core->held_looked_place = core->registry.changed_place;
 }
 
 static bool entry_before(struct core *core, uint64_t place, int64_t at_ms)

@@ -1,6 +1,15 @@
 /* What operators do: put dead letters back, settle what is held. */
 #include "facts.h"
 
+static bool is_dead(const struct inbox *inbox, uint64_t place)
+{
+    for (size_t i = 0; i < inbox->n_exceptions; i++)
+        if (inbox->exceptions[i].state == CAREHUB__V1__EXCEPTION_CARD__STATE__DEAD &&
+            inbox->exceptions[i].item.place == place)
+            return true;
+    return false;
+}
+
 static bool check_dead_retried(struct fact_context *context)
 {
     const Carehub__V1__DeadRetried *retried = context->message;
@@ -9,6 +18,10 @@ static bool check_dead_retried(struct fact_context *context)
         return REFUSE(context, UNKNOWN_NAME, "inbox", "there is no open inbox “%.*s”", NAME_MAX_BYTES, retried->inbox);
     if (inbox->n_dead == 0)
         return REFUSE(context, INVALID, "inbox", "inbox %s has no dead letters", inbox->card->name);
+    for (size_t i = 0; i < retried->n_places; i++)
+        if (!is_dead(inbox, retried->places[i]))
+            return REFUSE(context, UNKNOWN_NAME, "places", "#%llu is not dead in inbox %s",
+                          (unsigned long long)retried->places[i], inbox->card->name);
     return check_text(context, "reason", retried->reason, TEXT_MAX_BYTES);
 }
 

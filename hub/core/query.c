@@ -106,6 +106,17 @@ void tail_decision(struct core *core, const Entry *entry, const Decision *decisi
     core->tail_lines[core->n_tail_lines++] = line;
 }
 
+void tail_not_kept(struct core *core, const Entry *entry, Carehub__V1__EventType type)
+{
+    if (core->n_tail_lines >= TAIL_LINES_MAX)
+        return;
+    GROW(core->tail_lines, core->n_tail_lines, core->tail_lines_capacity);
+    Carehub__V1__TraceLine *line =
+        trace_line(core, entry, CAREHUB__V1__TRACE_LINE__STEP__NOT_KEPT_STEP, entry->at_ms);
+    line->type = type;
+    core->tail_lines[core->n_tail_lines++] = line;
+}
+
 void tail_flush(struct core *core)
 {
     uint64_t id;
@@ -347,7 +358,10 @@ static void export_query(struct core *core, const Carehub__V1__Query *query, Car
                            ? carehub__v1__entry__unpack(&core->batch.protobuf, record.entry_size, record.entry)
                            : NULL;
         if (!entry) {
-            refuse(core, &answer->error, ERROR_CODE(INTERNAL), "fromPlace", "entry %llu is missing, damaged or altered",
+            say(2, "entry %llu of the log is missing, damaged or altered: restore the database from its last backup",
+                (unsigned long long)place);
+            refuse(core, &answer->error, ERROR_CODE(INTERNAL), "fromPlace",
+                   "entry %llu is missing, damaged or altered: restore the database from its last backup",
                    (unsigned long long)place);
             return;
         }

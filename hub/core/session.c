@@ -54,10 +54,12 @@ void send_standings(struct core *core)
 
 static void attachment_drop(struct core *core, struct inbox *inbox, bool standing)
 {
-    Error *error = NULL;
+    Error *error;
     if (standing)
         refuse(core, &error, ERROR_CODE(NOT_ALLOWED), "inbox", "the client no longer speaks for the actor of inbox %s",
                inbox->card->name);
+    else
+        refuse(core, &error, ERROR_CODE(REVOKED), "", "this key or its client is no longer in standing; ask the registrar");
     attachment_end(core, inbox, error);
 }
 

@@ -119,7 +119,8 @@ static bool pragma_set(sqlite3 *db, const char *name, const char *value, const c
     sqlite3_stmt *statement = NULL;
     snprintf(text, sizeof text, "PRAGMA %s=%s", name, value);
     if (sqlite3_exec(db, text, NULL, NULL, NULL) != SQLITE_OK)
-        return say(error, "PRAGMA %s: %s", name, sqlite3_errmsg(db));
+        return say(error, "%s is not a sound database of a hub: %s. If it was one, restore it from its last backup",
+                   sqlite3_db_filename(db, "main"), sqlite3_errmsg(db));
     snprintf(text, sizeof text, "PRAGMA %s", name);
     bool right = sqlite3_prepare_v2(db, text, -1, &statement, NULL) == SQLITE_OK &&
                  sqlite3_step(statement) == SQLITE_ROW &&

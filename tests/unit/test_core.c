@@ -353,6 +353,21 @@ static void suspended_actor_is_held_then_released(void **state)
     assert_int_equal(hub_ask(hub, "{\"status\":{}}")->status->held, 0);
 }
 
+static void held_delivery_goes_out_when_its_cause_is_gone(void **state)
+{
+    struct hub *hub = region(state);
+    hub_attach(hub, GP, "gp", 0);
+    hub_fact_good(hub, "{\"actorStanding\":{\"name\":\"gp\",\"standing\":\"SUSPENDED\"}}");
+    hub_publish(hub, HOSPITAL, 1, DISCHARGE);
+    hub->now_ms += 5000;
+    hub_commit(hub);
+    assert_int_equal(hub_deliveries(hub, GP), 0);
+    hub_fact_good(hub, "{\"actorStanding\":{\"name\":\"gp\",\"standing\":\"ACTIVE\"}}");
+    hub->now_ms += 5000;
+    hub_commit(hub);
+    assert_int_equal(hub_deliveries(hub, GP), 1);
+}
+
 static void held_past_its_deadline_is_dead(void **state)
 {
     struct hub *hub = region(state);
@@ -681,6 +696,7 @@ int main(void)
         TEST(revoked_key_gets_nothing_more),
         TEST(membership_ends_at_its_date),
         TEST(suspended_actor_is_held_then_released),
+        TEST(held_delivery_goes_out_when_its_cause_is_gone),
         TEST(held_past_its_deadline_is_dead),
         TEST(unacknowledged_delivery_comes_again_with_its_number),
         TEST(acknowledged_ahead_of_others_does_not_come_again),

@@ -15,7 +15,8 @@ struct receiver {
     struct wait wait;
     int ack;           /* Carehub__V1__AckKind, or -1: none */
     uint64_t count;    /* to receive; 0: no end */
-    uint64_t received; /* of the library's thread alone */
+    uint64_t received; /* of the library's thread alone, */
+    bool lost;         /* and so is this */
     atomic_int code;   /* -1 while it goes on */
 };
 
@@ -93,7 +94,13 @@ static void on_attached(void *arg, carehub_subscription *subscription, int statu
 {
     (void)subscription;
     struct receiver *r = arg;
-    if (status == CAREHUB_STALE)
+    if (status == CAREHUB_CONNECT) {
+        r->lost = true;
+        fprintf(stderr, "carehub: the connection was lost; trying again by itself\n");
+    } else if (status == CAREHUB_OK && r->lost) {
+        r->lost = false;
+        fprintf(stderr, "carehub: attached again\n");
+    } else if (status == CAREHUB_STALE)
         stop(r, fail(EXIT_REFUSED, "Only one client is attached to an inbox at a time: the newest.",
                      "another client has taken this inbox over"));
     else if (status == CAREHUB_REFUSED)

@@ -77,7 +77,7 @@ static int run_tail(const struct args *args)
 
 const struct command tail_commands[] = {
     {
-        .summary = "show decisions and deliveries as they happen, until Ctrl-C",
+        .summary = "show decisions as they are taken, one a line, until Ctrl-C",
         .detail = "One line each: time, place in the log, type, person, what was decided or happened, for "
                   "whom, why.",
         .example = "carehub tail",
