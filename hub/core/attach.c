@@ -109,7 +109,8 @@ void attach(struct core *core, struct session *session, const Carehub__V1__Attac
     const struct client *client = registry_client(&core->registry, session->client);
     if (!inbox || inbox->card->closed || !client_speaks_for(client, inbox->card->actor)) {
         refuse(core, &error, ERROR_CODE(UNKNOWN_NAME), "inbox",
-               "client %s speaks for no actor with an open inbox “%.*s”", client->card->name, NAME_MAX_BYTES, message->inbox);
+               "client %s speaks for no actor with an open inbox “%.*s”", client->card->name, NAME_MAX_BYTES,
+               message->inbox);
         send_detached(core, session->id, 0, message->inbox, error);
         return;
     }
@@ -127,8 +128,8 @@ void attach(struct core *core, struct session *session, const Carehub__V1__Attac
     send_attached(core, session, inbox);
 }
 
-/* The inbox that a session means by a handle, if the attachment is still the one of that epoch. Otherwise the session is
- * told, and what it said is not acted upon: a displaced receiver does no harm. */
+/* The inbox that a session means by a handle, if the attachment is still the one of that epoch. Otherwise the session
+ * is told, and what it said is not acted upon: a displaced receiver does no harm. */
 static struct inbox *attached_inbox(struct core *core, struct session *session, uint32_t handle, uint64_t epoch)
 {
     struct inbox *inbox = handle >= 1 && handle <= ATTACHMENTS_MAX ? session->attachments[handle - 1] : NULL;
@@ -226,9 +227,8 @@ static void note(struct core *core, struct inbox *inbox, const Carehub__V1__AckR
 static void acknowledge_retried(struct core *core, struct inbox *inbox, const Carehub__V1__AckRange *ack,
                                 struct exception *retried)
 {
-    struct exception acked = {.lane = retried->lane,
-                              .number = retried->number,
-                              .state = CAREHUB__V1__EXCEPTION_CARD__STATE__ACKED};
+    struct exception acked = {
+        .lane = retried->lane, .number = retried->number, .state = CAREHUB__V1__EXCEPTION_CARD__STATE__ACKED};
     note(core, inbox, ack, acked.number, acked.number);
     core->counters.acks++;
     if (acked.number <= inbox->lanes[ack->lane].settled)
@@ -237,8 +237,8 @@ static void acknowledge_retried(struct core *core, struct inbox *inbox, const Ca
         inbox_except(inbox, core->store, &acked);
 }
 
-/* Of what was sent again those that the range means: all of them if it says where it begins. “Everything up to” may well
- * be said by a receiver that refused one and has not seen it again, so that leaves out what was refused. */
+/* Of what was sent again those that the range means: all of them if it says where it begins. “Everything up to” may
+ * well be said by a receiver that refused one and has not seen it again, so that leaves out what was refused. */
 static void acknowledge_again(struct core *core, struct inbox *inbox, const Carehub__V1__AckRange *ack)
 {
     for (size_t i = 0; i < inbox->n_exceptions && inbox->n_retry > 0;) {
@@ -335,8 +335,7 @@ static void log_nack(struct core *core, const struct session *session, const str
     what.slot = &slot;
     what.code = (char *)exception->code;
     what.attempts = exception->attempts;
-    what.retry_at_ms =
-        exception->state == CAREHUB__V1__EXCEPTION_CARD__STATE__RETRY ? exception->retry_at_ms : 0;
+    what.retry_at_ms = exception->state == CAREHUB__V1__EXCEPTION_CARD__STATE__RETRY ? exception->retry_at_ms : 0;
     what.event_place = exception->item.place;
     entry.client = session->client;
     entry.actor = inbox->card->actor;

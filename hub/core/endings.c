@@ -273,8 +273,8 @@ static void settle_due(struct core *core)
         if (store_held_each(core->store, &core->scratch, find_due, &due) != STORE_OK)
             return;
         for (size_t i = 0; i < due.n; i++) {
-            any |= held_settle(core, due.found[i].place, due.found[i].actor, due.found[i].release,
-                               REASON(END_DEAD_HELD));
+            any |=
+                held_settle(core, due.found[i].place, due.found[i].actor, due.found[i].release, REASON(END_DEAD_HELD));
             arena_reset(&core->scratch);
         }
     }

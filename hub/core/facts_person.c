@@ -198,7 +198,8 @@ static bool check_member_added(struct fact_context *context)
         return REFUSE(context, UNKNOWN_NAME, "role", "the policy in force knows no role “%s”", added->role);
     if (strcmp(added->role, "case-manager") == 0)
         return REFUSE(context, INVALID, "role", "a case manager stands outside the team: give a grant with an end");
-    if (strcmp(added->role, "coordinator") == 0 && listed(card->n_grants, card->grants, context->actor->number, "case-manager"))
+    if (strcmp(added->role, "coordinator") == 0 &&
+        listed(card->n_grants, card->grants, context->actor->number, "case-manager"))
         return REFUSE(context, INVALID, "actor", "%s is this person's case manager, and cannot be the coordinator too",
                       context->actor->card->name);
     if (card->n_members >= MEMBERS_MAX)
@@ -263,7 +264,8 @@ static bool check_grant_given(struct fact_context *context)
     if (policy_role(context->core->registry.policy, given->role) == POLICY_ROLE_UNKNOWN)
         return REFUSE(context, UNKNOWN_NAME, "role", "the policy in force knows no role “%s”", given->role);
     if (given->kind == CAREHUB__V1__GRANT_KIND__GRANT_KIND_UNSPECIFIED)
-        return REFUSE(context, INVALID, "kind", "say what the grant is for: case management, insurance, referral or emergency access");
+        return REFUSE(context, INVALID, "kind",
+                      "say what the grant is for: case management, insurance, referral or emergency access");
     if (given->kind == CAREHUB__V1__GRANT_KIND__CASE_MANAGEMENT && !given->until_ms)
         return REFUSE(context, INVALID, "untilMs", "a case manager's grant has an end");
     if (given->kind == CAREHUB__V1__GRANT_KIND__EMERGENCY_ACCESS && !check_emergency(context, given))
@@ -305,8 +307,8 @@ static bool check_grant_ended(struct fact_context *context)
 static void apply_grant_ended(struct fact_context *context)
 {
     Card card = *context->person->card;
-    card.grants = relist(context, &card.n_grants, card.grants, context->actor->number,
-                         MESSAGE(context, GrantEnded)->role, NULL);
+    card.grants =
+        relist(context, &card.n_grants, card.grants, context->actor->number, MESSAGE(context, GrantEnded)->role, NULL);
     add_stop(context, &card, context->actor->number, REASON(RELATION_ENDED));
     put_card(context, &card);
 }
@@ -317,13 +319,14 @@ static bool check_consent_given(struct fact_context *context)
 {
     const Carehub__V1__ConsentGiven *given = MESSAGE(context, ConsentGiven);
     if (given->n_purposes == 0 || given->n_purposes > 16)
-        return REFUSE(context, INVALID, "purposes", "consent is for 1 to 16 purposes; “continuity-of-care” is what routing asks for");
+        return REFUSE(context, INVALID, "purposes",
+                      "consent is for 1 to 16 purposes; “continuity-of-care” is what routing asks for");
     for (size_t i = 0; i < given->n_purposes; i++)
         if (!check_name(context, given->purposes[i]))
             return false;
     if (context->person->card->n_consents >= CONSENTS_MAX)
-        return REFUSE(context, TOO_MANY, "patient", "the person has %d consents, the most: withdraw those that are superseded",
-                      CONSENTS_MAX);
+        return REFUSE(context, TOO_MANY, "patient",
+                      "the person has %d consents, the most: withdraw those that are superseded", CONSENTS_MAX);
     return check_period(context, given->from_ms, given->until_ms) &&
            check_text(context, "givenBy", given->given_by, NAME_MAX_BYTES);
 }
@@ -344,7 +347,8 @@ static void apply_consent_given(struct fact_context *context)
     if (card.n_consents)
         memcpy(card.consents, context->person->card->consents, card.n_consents * sizeof *card.consents);
     if (!route_consent(&card, context->core->now_ms))
-        add_stop(context, &card, 0, REASON(NO_CONSENT)); /* there was none, or it had lapsed: what is queued goes without */
+        add_stop(context, &card, 0,
+                 REASON(NO_CONSENT)); /* there was none, or it had lapsed: what is queued goes without */
     card.consents[card.n_consents++] = &consent;
     put_card(context, &card);
 }
@@ -386,6 +390,8 @@ static void apply_consent_withdrawn(struct fact_context *context)
     }
     card.n_consents = n_kept;
     card.consents = kept;
+    if (!route_consent(&card, context->core->now_ms)) /* another may come into force by its date */
+        add_stop(context, &card, 0, REASON(NO_CONSENT));
     put_card(context, &card);
 }
 

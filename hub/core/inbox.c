@@ -267,8 +267,7 @@ static struct exception *insert(struct inbox *inbox, const struct exception *exc
         inbox->exceptions = xreallocarray(inbox->exceptions, inbox->exceptions_capacity, sizeof *inbox->exceptions);
     }
     size_t at = exception_at(inbox, exception->lane, exception->number);
-    memmove(inbox->exceptions + at + 1, inbox->exceptions + at,
-            (inbox->n_exceptions - at) * sizeof *inbox->exceptions);
+    memmove(inbox->exceptions + at + 1, inbox->exceptions + at, (inbox->n_exceptions - at) * sizeof *inbox->exceptions);
     inbox->exceptions[at] = *exception;
     inbox->n_exceptions++;
     count(inbox, exception, 1);
@@ -293,7 +292,8 @@ static void exception_store(struct inbox *inbox, struct store *store, const stru
     store_exception_put(store, inbox->number, exception->lane, exception->number, body, size);
 }
 
-/* Takes the acknowledgements out of the exceptions of a lane from `from` to `to`, in one sweep: there can be thousands. */
+/* Takes the acknowledgements out of the exceptions of a lane from `from` to `to`, in one sweep: there can be thousands.
+ */
 static void drop_acked(struct inbox *inbox, struct store *store, int which, uint64_t from, uint64_t to)
 {
     size_t first = exception_at(inbox, which, from), end = exception_at(inbox, which, to + 1), kept = first;

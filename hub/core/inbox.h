@@ -1,6 +1,7 @@
 /* inbox.h - one actor's durable queue of deliveries, in two lanes.
  *
- * A delivery's number in its lane is assigned in the log, without gaps. What waits is not a row each: a lane is a cursor
+ * A delivery's number in its lane is assigned in the log, without gaps. What waits is not a row each: a lane is a
+ * cursor
  * (`settled`: everything up to here is over) and segments, each the deliveries that one commit added, packed. Only what
  * leaves that order has a row of its own, an exception: acknowledged ahead of others, refused and to come again, dead.
  *
@@ -28,22 +29,23 @@ struct item {
     uint64_t place; /* of the event's entry */
     uint8_t level;  /* Carehub__V1__Level of the view */
     bool notice;
-    bool resent; /* it was sent before, on an earlier attachment */
+    bool resent;     /* it was sent before, on an earlier attachment */
     int64_t sent_ms; /* when it was last sent; 0: not in this process */
 };
 
 struct lane {
-    uint64_t next;    /* the number that the next delivery gets; starts at 1 */
+    uint64_t next; /* the number that the next delivery gets; starts at 1 */
     uint64_t settled;
-    uint64_t sent;    /* sent, or announced as skipped, on this attachment up to here */
+    uint64_t sent;       /* sent, or announced as skipped, on this attachment up to here */
     struct item *window; /* ring: numbers settled + 1 to settled + loaded */
     size_t capacity, first, loaded;
     struct item *fresh; /* added in the open batch: numbers next - n_fresh to next - 1 */
     size_t n_fresh, fresh_capacity;
     uint64_t dropped_to; /* segments up to here have been dropped */
-    uint64_t blocked_on; /* nothing is sent from here until the place of the last change is beyond this; 0: not blocked */
-    bool ending;         /* its next delivery is about to be ended: wait for that */
-    uint64_t head;          /* the number whose expiry is known … */
+    uint64_t
+        blocked_on; /* nothing is sent from here until the place of the last change is beyond this; 0: not blocked */
+    bool ending;    /* its next delivery is about to be ended: wait for that */
+    uint64_t head;  /* the number whose expiry is known … */
     int64_t head_expires_ms;
     bool dirty;
 };
@@ -56,7 +58,7 @@ struct exception {
     Carehub__V1__ExceptionCard__State state;
     uint32_t attempts;
     int64_t retry_at_ms;
-    bool in_flight; /* a retry that has been sent again */
+    bool in_flight;      /* a retry that has been sent again */
     int64_t received_ms; /* of its event; 0: not looked up yet */
     Carehub__V1__Reason reason;
     char code[NACK_CODE_MAX_BYTES + 1];
@@ -82,8 +84,8 @@ struct inbox {
     Carehub__V1__AckedRange *acked; /* merged; one entry for all of them */
     size_t n_acked, acked_capacity;
     uint32_t acked_by; /* client */
-    bool ready;   /* is on the core's list of inboxes that may have something to send */
-    bool touched; /* is on the list of inboxes to flush */
+    bool ready;        /* is on the core's list of inboxes that may have something to send */
+    bool touched;      /* is on the list of inboxes to flush */
 };
 
 struct inbox *inbox_new(uint32_t number);

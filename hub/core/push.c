@@ -381,10 +381,8 @@ static enum step push_item(struct frame *frame, int which, uint64_t number, stru
 static bool put_aside(struct frame *frame, int which, uint64_t number, const struct item *item)
 {
     struct event_memory *event = event_get(frame->core, item->place);
-    struct exception aside = {.lane = which,
-                              .number = number,
-                              .item = *item,
-                              .state = CAREHUB__V1__EXCEPTION_CARD__STATE__RETRY};
+    struct exception aside = {
+        .lane = which, .number = number, .item = *item, .state = CAREHUB__V1__EXCEPTION_CARD__STATE__RETRY};
     if (!event || !waits_for_original(frame->inbox, event, &aside.retry_at_ms) || !inbox_may_except(frame->inbox, 1))
         return false;
     batch_open(frame->core);

@@ -111,8 +111,7 @@ void tail_not_kept(struct core *core, const Entry *entry, Carehub__V1__EventType
     if (core->n_tail_lines >= TAIL_LINES_MAX)
         return;
     GROW(core->tail_lines, core->n_tail_lines, core->tail_lines_capacity);
-    Carehub__V1__TraceLine *line =
-        trace_line(core, entry, CAREHUB__V1__TRACE_LINE__STEP__NOT_KEPT_STEP, entry->at_ms);
+    Carehub__V1__TraceLine *line = trace_line(core, entry, CAREHUB__V1__TRACE_LINE__STEP__NOT_KEPT_STEP, entry->at_ms);
     line->type = type;
     core->tail_lines[core->n_tail_lines++] = line;
 }

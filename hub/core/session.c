@@ -59,7 +59,8 @@ static void attachment_drop(struct core *core, struct inbox *inbox, bool standin
         refuse(core, &error, ERROR_CODE(NOT_ALLOWED), "inbox", "the client no longer speaks for the actor of inbox %s",
                inbox->card->name);
     else
-        refuse(core, &error, ERROR_CODE(REVOKED), "", "this key or its client is no longer in standing; ask the registrar");
+        refuse(core, &error, ERROR_CODE(REVOKED), "",
+               "this key or its client is no longer in standing; ask the registrar");
     attachment_end(core, inbox, error);
 }
 
