@@ -210,14 +210,18 @@ static void expire_retries(struct core *core, struct inbox *inbox)
     }
 }
 
-/* What is held and comes to its end by itself: past its deadline, or because what it was held for has been solved. */
+/* What is held and comes to its end by itself: past its deadline, or because what it was held for has been solved.
+ * Looked at in order, so many at a time; each once. */
 struct due {
     struct core *core;
+    uint64_t after_place;
+    uint32_t after_actor;
     size_t n;
     struct {
         uint64_t place;
         uint32_t actor;
         bool release;
+        bool for_room; /* it waits for room, which those before it may have taken */
     } found[DUE_AT_ONCE];
 };
 
@@ -252,32 +256,35 @@ static bool solved(struct core *core, uint32_t number, const Carehub__V1__HeldCa
 static bool find_due(void *ctx, uint32_t actor, const struct card *row)
 {
     struct due *due = ctx;
+    if (row->number < due->after_place || (row->number == due->after_place && actor <= due->after_actor))
+        return true;
     Carehub__V1__HeldCard *card = carehub__v1__held_card__unpack(NULL, row->size, row->body);
     bool release = card && solved(due->core, actor, card);
     if (release || (card && card->deadline_ms <= due->core->now_ms)) {
         due->found[due->n].place = row->number;
         due->found[due->n].actor = actor;
+        due->found[due->n].for_room = card->reason == REASON(INBOX_FULL);
         due->found[due->n++].release = release;
     }
     carehub__v1__held_card__free_unpacked(card, NULL);
     return due->n < DUE_AT_ONCE;
 }
 
-/* In rounds: each that is released may fill the inbox again. */
 static void settle_due(struct core *core)
 {
-    bool any = true;
-    while (core->n_held > 0 && any) {
-        struct due due = {.core = core};
-        any = false;
-        if (store_held_each(core->store, &core->scratch, find_due, &due) != STORE_OK)
-            return;
+    struct due due = {.core = core};
+    do {
+        due.n = 0;
+        if (core->n_held == 0 || store_held_each(core->store, &core->scratch, find_due, &due) != STORE_OK)
+            break;
         for (size_t i = 0; i < due.n; i++) {
-            any |=
-                held_settle(core, due.found[i].place, due.found[i].actor, due.found[i].release, REASON(END_DEAD_HELD));
+            due.after_place = due.found[i].place;
+            due.after_actor = due.found[i].actor;
+            if (!due.found[i].release || !due.found[i].for_room || has_room(core, due.after_actor))
+                held_settle(core, due.after_place, due.after_actor, due.found[i].release, REASON(END_DEAD_HELD));
             arena_reset(&core->scratch);
         }
-    }
+    } while (due.n == DUE_AT_ONCE);
     core->held_looked_place = core->registry.changed_place;
 }
 
