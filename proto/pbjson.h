@@ -72,6 +72,10 @@ ProtobufCMessage *pbjson_parse(const ProtobufCMessageDescriptor *d, const char *
 ProtobufCMessage *pbjson_parse_object(const ProtobufCMessageDescriptor *d, struct json_object *object,
                                       unsigned flags, struct pbjson_error *err);
 
+// Reads text[0..len) as JSON, with the same strictness and limits, without a message type. The caller owns the
+// tree (json_object_put); NULL is also the tree of the text "null", so err->status tells (err may be NULL).
+struct json_object *pbjson_tree(const char *text, size_t len, struct pbjson_error *err);
+
 // Writes a line such as "medication.changes[2].kind: expected a name or number of carehub.v1.ChangeKind" or
 // "line 3, column 14: expected …" to text, cut to size with its NUL.
 void pbjson_error_format(const struct pbjson_error *err, char *text, size_t size);

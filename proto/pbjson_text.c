@@ -97,8 +97,7 @@ static struct json_object *parse_text(const char *text, size_t len, struct pbjso
     return NULL;
 }
 
-ProtobufCMessage *pbjson_parse(const ProtobufCMessageDescriptor *d, const char *text, size_t len,
-                               unsigned flags, struct pbjson_error *err)
+struct json_object *pbjson_tree(const char *text, size_t len, struct pbjson_error *err)
 {
     struct pbjson_error unwanted;
     err = err ? err : &unwanted;
@@ -121,7 +120,15 @@ ProtobufCMessage *pbjson_parse(const ProtobufCMessageDescriptor *d, const char *
         syntax_error(err, text, valid, expected);
         return NULL;
     }
-    struct json_object *tree = parse_text(text, len, err);
+    return parse_text(text, len, err);
+}
+
+ProtobufCMessage *pbjson_parse(const ProtobufCMessageDescriptor *d, const char *text, size_t len,
+                               unsigned flags, struct pbjson_error *err)
+{
+    struct pbjson_error unwanted;
+    err = err ? err : &unwanted;
+    struct json_object *tree = pbjson_tree(text, len, err);
     if (err->status != PBJSON_OK)
         return NULL;
     ProtobufCMessage *m = pbjson_parse_object(d, tree, flags, err);

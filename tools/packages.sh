@@ -1,7 +1,8 @@
 # packages.sh - which Debian packages are needed, and installing those that are missing. Sourced by quickstart and check.
 
 packages_build=(build-essential cmake ninja-build pkg-config protobuf-c-compiler libprotobuf-c-dev protobuf-compiler
-                libzmq3-dev libczmq-dev libuv1-dev libsqlite3-dev libsodium-dev libssl-dev libjson-c-dev)
+                libzmq3-dev libczmq-dev libuv1-dev libsqlite3-dev libsodium-dev libssl-dev libjson-c-dev
+                libxml2-dev)
 packages_demo=(python3-hl7)
 packages_test=(libcmocka-dev python3 python3-zmq python3-protobuf python3-hl7 clang libclang-rt-dev
                clang-format cppcheck man-db)

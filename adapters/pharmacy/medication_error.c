@@ -1,0 +1,13 @@
+#include "medication_error.h"
+
+const char *medication_fault_name(enum medication_fault fault)
+{
+    static const char *const names[] = {
+        [MEDICATION_FAULT_NONE] = "none",       [MEDICATION_FAULT_SIZE] = "size",
+        [MEDICATION_FAULT_SYNTAX] = "syntax",   [MEDICATION_FAULT_FORBIDDEN] = "forbidden",
+        [MEDICATION_FAULT_SCHEMA] = "schema",   [MEDICATION_FAULT_KIND] = "kind",
+        [MEDICATION_FAULT_CONTENT] = "content", [MEDICATION_FAULT_CONFIGURATION] = "configuration",
+        [MEDICATION_FAULT_MEMORY] = "memory",
+    };
+    return (size_t)fault < sizeof names / sizeof names[0] ? names[fault] : "unknown";
+}
