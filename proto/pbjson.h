@@ -65,12 +65,12 @@ struct json_object *pbjson_object(const ProtobufCMessage *m, unsigned flags);
 // Reads text[0..len), which is one JSON object with nothing but white space around it, as a message of type
 // d. flags: PBJSON_UUID or 0. The caller frees with protobuf_c_message_free_unpacked(m, NULL). NULL on error,
 // and then *err (may be NULL) is filled in.
-ProtobufCMessage *pbjson_parse(const ProtobufCMessageDescriptor *d, const char *text, size_t len,
-                               unsigned flags, struct pbjson_error *err);
+ProtobufCMessage *pbjson_parse(const ProtobufCMessageDescriptor *d, const char *text, size_t len, unsigned flags,
+                               struct pbjson_error *err);
 
 // The same from a json-c object, which stays the caller's and is not changed.
-ProtobufCMessage *pbjson_parse_object(const ProtobufCMessageDescriptor *d, struct json_object *object,
-                                      unsigned flags, struct pbjson_error *err);
+ProtobufCMessage *pbjson_parse_object(const ProtobufCMessageDescriptor *d, struct json_object *object, unsigned flags,
+                                      struct pbjson_error *err);
 
 // Reads text[0..len) as JSON, with the same strictness and limits, without a message type. The caller owns the
 // tree (json_object_put); NULL is also the tree of the text "null", so err->status tells (err may be NULL).

@@ -75,8 +75,7 @@ static struct json_object *parse_text(const char *text, size_t len, struct pbjso
     struct json_object *tree = json_tokener_parse_ex(tokener, text, (int)len);
     enum json_tokener_error error = json_tokener_get_error(tokener);
     size_t end = json_tokener_get_parse_end(tokener);
-    if (error ==
-        json_tokener_continue) { // a number or word at the very end is only over with the next character
+    if (error == json_tokener_continue) { // a number or word at the very end is only over with the next character
         tree = json_tokener_parse_ex(tokener, "\n", 1);
         if (json_tokener_get_error(tokener) == json_tokener_success)
             error = json_tokener_success;
@@ -105,8 +104,7 @@ struct json_object *pbjson_tree(const char *text, size_t len, struct pbjson_erro
 
     if (len > PBJSON_TEXT_MAX_BYTES) {
         err->status = PBJSON_LIMIT;
-        snprintf(err->expected, sizeof err->expected, "a text of no more than %u bytes",
-                 PBJSON_TEXT_MAX_BYTES);
+        snprintf(err->expected, sizeof err->expected, "a text of no more than %u bytes", PBJSON_TEXT_MAX_BYTES);
         return NULL;
     }
     size_t valid = utf8_valid_prefix(text, len);
@@ -123,8 +121,8 @@ struct json_object *pbjson_tree(const char *text, size_t len, struct pbjson_erro
     return parse_text(text, len, err);
 }
 
-ProtobufCMessage *pbjson_parse(const ProtobufCMessageDescriptor *d, const char *text, size_t len,
-                               unsigned flags, struct pbjson_error *err)
+ProtobufCMessage *pbjson_parse(const ProtobufCMessageDescriptor *d, const char *text, size_t len, unsigned flags,
+                               struct pbjson_error *err)
 {
     struct pbjson_error unwanted;
     err = err ? err : &unwanted;
@@ -143,6 +141,5 @@ void pbjson_error_format(const struct pbjson_error *err, char *text, size_t size
     else if (err->line > 0)
         snprintf(text, size, "line %u, column %u: expected %s", err->line, err->column, err->expected);
     else
-        snprintf(text, size, "%s: expected %s", err->path[0] != '\0' ? err->path : "the whole",
-                 err->expected);
+        snprintf(text, size, "%s: expected %s", err->path[0] != '\0' ? err->path : "the whole", err->expected);
 }
