@@ -43,9 +43,9 @@ struct event_sim {
     int patient;
     enum type_sim type;
     bool immediate, restricted, retracts;
-    int addressed; /* role, or ROLE_ANY */
-    int corrects;  /* index of the original + 1; 0: none */
-    int variant;   /* of its content */
+    int addressed;  /* role, or ROLE_ANY */
+    int corrects;   /* index of the original + 1; 0: none */
+    int variant;    /* of its content */
     uint64_t place; /* 0: never confirmed so far */
 };
 
@@ -119,7 +119,7 @@ struct inbox_sim {
     uint64_t session; /* attached; 0: not */
     uint32_t handle;
     uint64_t epoch;
-    int64_t credit; /* events that the hub may still send */
+    int64_t credit;             /* events that the hub may still send */
     uint64_t cursor[LANES_SIM]; /* delivered or skipped on this attachment up to here */
     struct number_sim numbers[LANES_SIM][NUMBERS_MAX];
     struct slot_sim slots[LANES_SIM][NUMBERS_MAX];

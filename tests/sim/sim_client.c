@@ -106,9 +106,11 @@ static void check_entitled(struct sim *sim, int which, const Carehub__V1__Delive
                  (unsigned long long)delivery->decided_through, (int)right.is);
     if (!model_ground_held(sim, event, actor, sim->inboxes[which].slots[delivery->lane][delivery->number].decided,
                            delivery->decided_through, sim->hub->now_ms))
-        sim_fail(sim, "inbox %s got event %llu (type %d, patient %d, addressed to %d) although its ground was gone in between",
-                 inbox_names[which], (unsigned long long)delivery->place, (int)event->type, event->patient,
-                 event->addressed);
+        sim_fail(
+            sim,
+            "inbox %s got event %llu (type %d, patient %d, addressed to %d) although its ground was gone in between",
+            inbox_names[which], (unsigned long long)delivery->place, (int)event->type, event->patient,
+            event->addressed);
     if (!(model_inbox_types(sim, which, delivery->decided_through) >> event->type & 1))
         sim_fail(sim, "inbox %s got a type that it does not take", inbox_names[which]);
 }
@@ -124,8 +126,8 @@ static void take_one(struct sim *sim, int which, const Carehub__V1__Delivery *de
         sim_fail(sim, "inbox %s lane %d: %llu was acknowledged, and comes again", inbox_names[which], lane,
                  (unsigned long long)delivery->number);
     if (number->gone || number->in_flight)
-        sim_fail(sim, "inbox %s lane %d: %llu comes twice on one attachment, or after its skip", inbox_names[which], lane,
-                 (unsigned long long)delivery->number);
+        sim_fail(sim, "inbox %s lane %d: %llu comes twice on one attachment, or after its skip", inbox_names[which],
+                 lane, (unsigned long long)delivery->number);
     if (number->place && number->place != delivery->place)
         sim_fail(sim, "inbox %s lane %d: %llu was place %llu, is %llu", inbox_names[which], lane,
                  (unsigned long long)delivery->number, (unsigned long long)number->place,

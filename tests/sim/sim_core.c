@@ -1,5 +1,5 @@
-/* Seeded random operations on a core, with crashes; see sim.h. A failure prints the seed and the number of the operation:
- * the same arguments do the same again.
+/* Seeded random operations on a core, with crashes; see sim.h. A failure prints the seed and the number of the
+ * operation: the same arguments do the same again.
  *
  *     sim_core [--seed N] [--seeds N] [--ops N] [--verbose] */
 #include "sim.h"
@@ -164,7 +164,8 @@ static void publish_event(struct sim *sim)
             pending.expect = EXPECT_REPEAT;
     }
     enum party publisher = sim->events[pending.items[0].event].publisher;
-    sim_publish(sim, session_of(sim, publisher, false), sim_key(publisher), &pending, pending.expect == EXPECT_CONFLICT);
+    sim_publish(sim, session_of(sim, publisher, false), sim_key(publisher), &pending,
+                pending.expect == EXPECT_CONFLICT);
 }
 
 static void publish_fact(struct sim *sim)
@@ -370,9 +371,11 @@ static void region(struct sim *sim)
     hub_region(sim->hub);
     snprintf(json, sizeof json, "{\"inboxSet\":{\"name\":\"gp-night\",\"actor\":\"gp\",\"types\":[\"*\"]}}");
     hub_fact_good(sim->hub, json);
-    hub_fact_good(sim->hub, "{\"inboxSet\":{\"name\":\"nurse\",\"actor\":\"nurse\",\"types\":[\"*\"],\"maxUndelivered\":\"4\"}}");
+    hub_fact_good(sim->hub,
+                  "{\"inboxSet\":{\"name\":\"nurse\",\"actor\":\"nurse\",\"types\":[\"*\"],\"maxUndelivered\":\"4\"}}");
     for (int i = 0; i < PATIENTS; i++) {
-        snprintf(json, sizeof json, "{\"patientRegistered\":{\"identifiers\":[{\"system\":\"urn:sim\",\"value\":\"patient-%d\"}]}}", i);
+        snprintf(json, sizeof json,
+                 "{\"patientRegistered\":{\"identifiers\":[{\"system\":\"urn:sim\",\"value\":\"patient-%d\"}]}}", i);
         hub_fact_good(sim->hub, json);
     }
     core_close(&sim->hub->core);
@@ -392,7 +395,9 @@ static void first_facts(struct sim *sim)
             struct pending pending = {.n = 1};
             struct fact_sim *fact = &pending.items[0].fact;
             pending.items[0].event = -1;
-            *fact = (struct fact_sim){.kind = i < 0 ? CONSENT_GIVEN_F : i == KAS ? GRANT_GIVEN_F : MEMBER_ADDED_F,
+            *fact = (struct fact_sim){.kind = i < 0      ? CONSENT_GIVEN_F
+                                              : i == KAS ? GRANT_GIVEN_F
+                                                         : MEMBER_ADDED_F,
                                       .patient = patient,
                                       .actor = i < 0 ? 0 : i,
                                       .role = i < 0 ? 0 : roles[i]};
@@ -478,11 +483,12 @@ static void run(uint64_t seed, uint64_t ops, bool verbose)
     log_check(sim, false);
     drain(sim);
     if (verbose)
-        printf("seed %llu: %zu events, %zu facts, %llu places, %llu deliveries, %llu acknowledged, %llu ended otherwise, "
-               "%llu crashes\n",
-               (unsigned long long)seed, sim->n_events, sim->n_facts, (unsigned long long)sim->followed,
-               (unsigned long long)sim->n_delivered, (unsigned long long)sim->n_ended[0],
-               (unsigned long long)sim->n_ended[1], (unsigned long long)sim->n_crashes);
+        printf(
+            "seed %llu: %zu events, %zu facts, %llu places, %llu deliveries, %llu acknowledged, %llu ended otherwise, "
+            "%llu crashes\n",
+            (unsigned long long)seed, sim->n_events, sim->n_facts, (unsigned long long)sim->followed,
+            (unsigned long long)sim->n_delivered, (unsigned long long)sim->n_ended[0],
+            (unsigned long long)sim->n_ended[1], (unsigned long long)sim->n_crashes);
     hub_teardown(&state);
     free(sim);
 }

@@ -2,7 +2,8 @@
  * event catalogue and the default policy. Slow and simple on purpose. */
 #include "sim.h"
 
-/* The cells of the default policy that the simulation uses: role by type. 0 none, 1 administrative, 2 care, 3 clinical. */
+/* The cells of the default policy that the simulation uses: role by type. 0 none, 1 administrative, 2 care, 3 clinical.
+ */
 static const int cells[ROLES_SIM][TYPES_SIM] = {
     [ROLE_GP] = {3, 3, 3, 3},        [ROLE_PHARMACIST] = {2, 3, 3, 3}, [ROLE_COORDINATOR] = {3, 2, 2, 2},
     [ROLE_HOME_CARE] = {1, 2, 2, 2}, [ROLE_INSURER] = {1, 0, 0, 0},
@@ -53,7 +54,8 @@ static void apply(struct state *state, const struct fact_sim *fact, int patient,
             state->standing = fact->value;
         return;
     }
-    if (fact->patient != patient || (fact->kind >= MEMBER_ADDED_F && fact->kind <= EXCLUSION_LIFTED_F && fact->actor != actor))
+    if (fact->patient != patient ||
+        (fact->kind >= MEMBER_ADDED_F && fact->kind <= EXCLUSION_LIFTED_F && fact->actor != actor))
         return;
     switch (fact->kind) {
     case CONSENT_GIVEN_F:

@@ -33,7 +33,8 @@ static void hex_id(const uint8_t id[16], char text[40])
 
 static void event_json(const struct sim *sim, const struct event_sim *event, int variant, char *json, size_t size)
 {
-    static const char *const types[] = {"INCLUSION_FLAGGED", "HOSPITAL_DISCHARGE", "MEDICATION_CHANGED", "FALL_REPORTED"};
+    static const char *const types[] = {"INCLUSION_FLAGGED", "HOSPITAL_DISCHARGE", "MEDICATION_CHANGED",
+                                        "FALL_REPORTED"};
     static const char *const bodies[] = {"\"inclusionFlagged\":{\"programme\":\"p%d\"}",
                                          "\"hospitalDischarge\":{\"encounterId\":\"E%d\",\"note\":\"n\"}",
                                          "\"medicationChanged\":{\"schemeId\":\"s%d\"}",
@@ -50,38 +51,43 @@ static void event_json(const struct sim *sim, const struct event_sim *event, int
     snprintf(body, sizeof body, bodies[event->type], variant);
 #pragma GCC diagnostic pop
     hex_id(event->id, id);
-    snprintf(json, size,
-             "{\"id\":\"%s\",\"type\":\"%s\",%s%s\"urgency\":\"%s\",\"confidentiality\":\"%s\",\"patient\":{"
-             "\"identifiers\":[{\"system\":\"urn:sim\",\"value\":\"patient-%d\"}]},\"occurredAt\":{\"unixMs\":\"1\"},%s}",
-             id, types[event->type], correction, addressee, event->immediate ? "IMMEDIATE" : "ROUTINE",
-             event->restricted ? "RESTRICTED" : "NORMAL", event->patient, body);
+    snprintf(
+        json, size,
+        "{\"id\":\"%s\",\"type\":\"%s\",%s%s\"urgency\":\"%s\",\"confidentiality\":\"%s\",\"patient\":{"
+        "\"identifiers\":[{\"system\":\"urn:sim\",\"value\":\"patient-%d\"}]},\"occurredAt\":{\"unixMs\":\"1\"},%s}",
+        id, types[event->type], correction, addressee, event->immediate ? "IMMEDIATE" : "ROUTINE",
+        event->restricted ? "RESTRICTED" : "NORMAL", event->patient, body);
 }
 
 static void fact_json(const struct fact_sim *fact, char *json, size_t size)
 {
     static const char *const standings[] = {"", "ACTIVE", "SUSPENDED", "ENDED"};
     static const char *const classes[] = {"LEVEL_NONE", "ADMINISTRATIVE", "CARE", "CLINICAL"};
-    const char *actor = fact->actor >= 0 ? party_names[fact->actor] : "", *role = fact->role >= 0 ? role_names[fact->role] : "";
+    const char *actor = fact->actor >= 0 ? party_names[fact->actor] : "",
+               *role = fact->role >= 0 ? role_names[fact->role] : "";
     char patient[80], types[120] = "";
     snprintf(patient, sizeof patient, "\"patient\":{\"identifier\":{\"system\":\"urn:sim\",\"value\":\"patient-%d\"}}",
              fact->patient);
     switch (fact->kind) {
     case CONSENT_GIVEN_F:
-        snprintf(json, size, "{\"consentGiven\":{%s,\"purposes\":[\"continuity-of-care\"],\"untilMs\":\"%lld\",\"classes\":\"%s%s\"}}",
-                 patient, (long long)fact->until_ms, fact->value ? "LEVEL_" : "", classes[fact->value]);
+        snprintf(
+            json, size,
+            "{\"consentGiven\":{%s,\"purposes\":[\"continuity-of-care\"],\"untilMs\":\"%lld\",\"classes\":\"%s%s\"}}",
+            patient, (long long)fact->until_ms, fact->value ? "LEVEL_" : "", classes[fact->value]);
         break;
     case CONSENT_WITHDRAWN_F:
         snprintf(json, size, "{\"consentWithdrawn\":{%s}}", patient);
         break;
     case MEMBER_ADDED_F:
-        snprintf(json, size, "{\"memberAdded\":{%s,\"actor\":\"%s\",\"role\":\"%s\",\"untilMs\":\"%lld\"}}", patient, actor,
-                 role, (long long)fact->until_ms);
+        snprintf(json, size, "{\"memberAdded\":{%s,\"actor\":\"%s\",\"role\":\"%s\",\"untilMs\":\"%lld\"}}", patient,
+                 actor, role, (long long)fact->until_ms);
         break;
     case MEMBER_ENDED_F:
         snprintf(json, size, "{\"memberEnded\":{%s,\"actor\":\"%s\",\"role\":\"%s\"}}", patient, actor, role);
         break;
     case GRANT_GIVEN_F:
-        snprintf(json, size, "{\"grantGiven\":{%s,\"actor\":\"%s\",\"role\":\"%s\",\"kind\":\"INSURANCE\",\"untilMs\":\"%lld\"}}",
+        snprintf(json, size,
+                 "{\"grantGiven\":{%s,\"actor\":\"%s\",\"role\":\"%s\",\"kind\":\"INSURANCE\",\"untilMs\":\"%lld\"}}",
                  patient, actor, role, (long long)fact->until_ms);
         break;
     case GRANT_ENDED_F:
@@ -104,9 +110,11 @@ static void fact_json(const struct fact_sim *fact, char *json, size_t size)
         if (fact->value == -1)
             strcpy(types, "\"*\"");
         else
-            snprintf(types, sizeof types, "\"InclusionFlagged\"%s", fact->value >> DISCHARGE_T & 1 ? ",\"HospitalDischarge\"" : "");
+            snprintf(types, sizeof types, "\"InclusionFlagged\"%s",
+                     fact->value >> DISCHARGE_T & 1 ? ",\"HospitalDischarge\"" : "");
         snprintf(json, size,
-                 "{\"inboxSet\":{\"name\":\"%s\",\"actor\":\"%s\",\"types\":[%s],\"timeToLiveMs\":\"%lld\",\"maxUndelivered\":\"%d\"}}",
+                 "{\"inboxSet\":{\"name\":\"%s\",\"actor\":\"%s\",\"types\":[%s],\"timeToLiveMs\":\"%lld\","
+                 "\"maxUndelivered\":\"%d\"}}",
                  inbox_names[fact->inbox], party_names[inbox_actors[fact->inbox]], types, (long long)fact->until_ms,
                  fact->inbox == NURSES ? 4 : 0);
         break;
@@ -117,7 +125,8 @@ static void fact_json(const struct fact_sim *fact, char *json, size_t size)
         snprintf(json, size, "{\"deadRetried\":{\"inbox\":\"%s\",\"reason\":\"sim\"}}", inbox_names[fact->inbox]);
         break;
     case HELD_SETTLED_F:
-        snprintf(json, size, "{\"heldSettled\":{\"place\":\"%llu\",\"actor\":\"%s\",\"release\":%s,\"reason\":\"sim\"}}",
+        snprintf(json, size,
+                 "{\"heldSettled\":{\"place\":\"%llu\",\"actor\":\"%s\",\"release\":%s,\"reason\":\"sim\"}}",
                  (unsigned long long)fact->held_place, actor, fact->value ? "true" : "false");
         break;
     case FACT_KINDS:
@@ -236,7 +245,8 @@ static void confirmed(struct sim *sim, uint64_t session, const Carehub__V1__Conf
                      (int)confirmation->status, (unsigned long long)confirmation->place, text);
         return;
     case EXPECT_CONFLICT:
-        if (confirmation->status != STATUS(REJECTED) || confirmation->error->code != CAREHUB__V1__ERROR_CODE__ID_CONFLICT)
+        if (confirmation->status != STATUS(REJECTED) ||
+            confirmation->error->code != CAREHUB__V1__ERROR_CODE__ID_CONFLICT)
             sim_fail(sim, "the same id with other content was not refused");
         return;
     case EXPECT_REFUSED:

@@ -412,8 +412,9 @@ void hub_region(struct hub *hub)
         "{\"memberAdded\":{\"patient\":{\"number\":\"1\"},\"actor\":\"gp\",\"role\":\"gp\"}}",
         "{\"memberAdded\":{\"patient\":{\"number\":\"1\"},\"actor\":\"apo\",\"role\":\"pharmacist\"}}",
         "{\"memberAdded\":{\"patient\":{\"number\":\"1\"},\"actor\":\"nurse\",\"role\":\"coordinator\"}}",
-        "{\"grantGiven\":{\"patient\":{\"number\":\"1\"},\"actor\":\"kas\",\"role\":\"insurer\",\"kind\":\"INSURANCE\"}"
-        "}",
+        ("{\"grantGiven\":{\"patient\":{\"number\":\"1\"},\"actor\":\"kas\",\"role\":\"insurer\",\"kind\":"
+         "\"INSURANCE\"}"
+         "}"),
     };
     hub_hello(hub, OPERATOR);
     add_party(hub, "az", HOSPITAL, "\"*\"");
