@@ -46,6 +46,7 @@ enum {
     MEMBERS_MAX = 128,    /* of one care team, and as many grants */
     CONSENTS_MAX = 32,
     EXCLUSIONS_MAX = 256,
+    MERGES_MAX = 16, /* records merged into one */
     STOPS_MAX = 256, /* the oldest goes first */
     ADDRESSEES_MAX = 32,
     GROUP_MAX_ITEMS = 16,
@@ -58,7 +59,7 @@ enum {
     NACK_CODE_MAX_BYTES = 64,
     RETRY_FIRST_MS = 5000,      /* doubles each time … */
     RETRY_LONGEST_MS = 3600000, /* … up to this */
-    RETRY_ATTEMPTS_MAX = 16,    /* then it is dead: about half a day */
+    RETRY_ATTEMPTS_MAX = 176,   /* then it is dead: about a week */
 };
 
 #define DAY_MS (24LL * 60 * 60 * 1000)

@@ -97,6 +97,8 @@ static bool check_patient(struct core *core, Carehub__V1__Event *event, uint64_t
         identifier->system = arena_strdup(&core->scratch, system);
         identifier->value = arena_strdup(&core->scratch, checked.value);
         uint64_t number = persons_find(&core->persons, identifier);
+        if (number)
+            number = persons_survivor(&core->persons, number, core->now_ms);
         if (number && *patient && number != *patient)
             return refuse(core, error, ERROR_CODE(INVALID), "patient.identifiers",
                           "these identifiers belong to different persons; correct them at the source");

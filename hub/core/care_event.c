@@ -82,8 +82,10 @@ static enum original_is original_find(struct core *core, const struct admitted *
         return ORIGINAL_NONE;
     if (entry->what_case == CAREHUB__V1__ENTRY__WHAT_NOT_KEPT)
         return ORIGINAL_NOT_KEPT;
-    return entry->what_case == CAREHUB__V1__ENTRY__WHAT_EVENT && entry->patient == admitted->patient ? ORIGINAL_THERE
-                                                                                                     : ORIGINAL_NONE;
+    return entry->what_case == CAREHUB__V1__ENTRY__WHAT_EVENT &&
+                   persons_survivor(&core->persons, entry->patient, core->now_ms) == admitted->patient
+               ? ORIGINAL_THERE
+               : ORIGINAL_NONE;
 }
 
 /* ---- Entries ---------------------------------------------------------------------------------------------------- */

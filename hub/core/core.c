@@ -176,7 +176,12 @@ struct person *person_get(struct core *core, uint64_t number)
     return person;
 }
 
-uint64_t patient_resolve(struct core *core, const Carehub__V1__PatientRef *ref)
+struct person *person_deciding(struct core *core, uint64_t number)
+{
+    return person_get(core, persons_survivor(&core->persons, number, core->now_ms));
+}
+
+uint64_t patient_find(struct core *core, const Carehub__V1__PatientRef *ref)
 {
     if (!ref->identifier)
         return ref->number;
@@ -190,6 +195,15 @@ uint64_t patient_resolve(struct core *core, const Carehub__V1__PatientRef *ref)
     identifier.value = checked.value;
     uint64_t number = persons_find(&core->persons, &identifier);
     return ref->number && ref->number != number ? 0 : number;
+}
+
+uint64_t patient_resolve(struct core *core, const Carehub__V1__PatientRef *ref)
+{
+    uint64_t number =
+        ref->identifier ? patient_find(core, &(Carehub__V1__PatientRef){.identifier = ref->identifier}) : ref->number;
+    if (ref->identifier && number)
+        number = persons_survivor(&core->persons, number, core->now_ms);
+    return ref->identifier && ref->number && ref->number != number ? 0 : number;
 }
 
 /* ---- Committing ------------------------------------------------------------------------------------------------- */

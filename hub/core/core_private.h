@@ -172,7 +172,11 @@ Entry *entry_read_payload(struct core *core, uint64_t place, struct arena *arena
                           size_t *size);
 
 struct person *person_get(struct core *core, uint64_t number);
+/* The person whose team and consent decide for `number`: itself, unless it was merged into another. */
+struct person *person_deciding(struct core *core, uint64_t number);
 /* For a given batch time: who an identifier or a number stands for; 0: nobody. */
+/* The same, but the record that the identifier was given to, whatever it was merged into since. */
+uint64_t patient_find(struct core *core, const Carehub__V1__PatientRef *ref);
 uint64_t patient_resolve(struct core *core, const Carehub__V1__PatientRef *ref);
 
 /* Sends after the commit. The message and all in it live in core->batch. */

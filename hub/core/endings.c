@@ -129,13 +129,13 @@ uint32_t in_flight_of(struct core *core, uint64_t patient)
                 const struct item *item =
                     inbox_exception(inbox, lane, number) ? NULL : inbox_item(inbox, core->store, lane, number, &full);
                 const struct event_memory *event = item ? event_get(core, item->place) : NULL;
-                n += event && event->patient == patient;
+                n += event && persons_survivor(&core->persons, event->patient, core->now_ms) == patient;
             }
         }
         for (size_t e = 0; e < inbox->n_exceptions && inbox->n_retry > 0; e++) {
             const struct event_memory *event =
                 inbox->exceptions[e].in_flight ? event_get(core, inbox->exceptions[e].item.place) : NULL;
-            n += event && event->patient == patient;
+            n += event && persons_survivor(&core->persons, event->patient, core->now_ms) == patient;
         }
         events_trim(core);
     }
@@ -387,7 +387,7 @@ static Entry *held_decide(struct core *core, uint64_t place, uint32_t actor, boo
 {
     struct card row;
     Entry *event = entry_read(core, place, &core->scratch);
-    struct person *person = event ? person_get(core, event->patient) : NULL;
+    struct person *person = event ? person_deciding(core, event->patient) : NULL;
     if (!person || store_held_get(core->store, place, actor, &core->scratch, &row) != STORE_OK)
         return NULL;
     const Carehub__V1__HeldCard *card = carehub__v1__held_card__unpack(&core->scratch.protobuf, row.size, row.body);

@@ -11,6 +11,9 @@ static const struct fact_kind *kind_of(Carehub__V1__Fact__FactCase kind)
     for (size_t i = 0; i < n_registry_facts; i++)
         if (registry_facts[i].kind == kind)
             return &registry_facts[i];
+    for (size_t i = 0; i < n_identity_facts; i++)
+        if (identity_facts[i].kind == kind)
+            return &identity_facts[i];
     for (size_t i = 0; i < n_person_facts; i++)
         if (person_facts[i].kind == kind)
             return &person_facts[i];
@@ -76,10 +79,13 @@ static bool resolve(struct fact_context *context)
 {
     struct registry *registry = &context->core->registry;
     Carehub__V1__PatientRef **patient = field_of(context->message, "patient");
+    Carehub__V1__PatientRef **merged = field_of(context->message, "merged");
+    if (merged && *merged)
+        context->other = person_get(context->core, patient_find(context->core, *merged));
     if (patient) {
         uint64_t number = *patient ? patient_resolve(context->core, *patient) : 0;
         context->person = person_get(context->core, number);
-        if (!context->person)
+        if (!context->person && !merged)
             return REFUSE(context, UNKNOWN_NAME, "patient",
                           "the hub does not know this person; register the patient first");
     }
@@ -92,17 +98,22 @@ static bool resolve(struct fact_context *context)
     return true;
 }
 
+static void without_identifier(Carehub__V1__PatientRef **ref, const struct person *person)
+{
+    if (!ref || !*ref)
+        return;
+    (*ref)->identifier = NULL;
+    (*ref)->number = person ? person->number : 0;
+}
+
 /* The fact without what names a person in care; that is in the payload alone. */
 static Fact *without_identifiers(struct fact_context *context, const uint8_t *packed, size_t size)
 {
     Fact *fact = carehub__v1__fact__unpack(&context->core->scratch.protobuf, size, packed);
     const char *name;
     const void *message = message_of(fact, &name);
-    Carehub__V1__PatientRef **patient = field_of(message, "patient");
-    if (patient && *patient) {
-        (*patient)->identifier = NULL;
-        (*patient)->number = context->person->number;
-    }
+    without_identifier(field_of(message, "patient"), context->person);
+    without_identifier(field_of(message, "merged"), context->other);
     switch (fact->fact_case) {
     case CAREHUB__V1__FACT__FACT_PATIENT_REGISTERED:
         fact->patient_registered->n_identifiers = 0;
@@ -138,7 +149,8 @@ static void log_fact(struct fact_context *context, const struct fact_kind *kind,
     if (kind->kind == CAREHUB__V1__FACT__FACT_PATIENT_REGISTERED)
         context->person = persons_create(&core->persons);
     entry.patient = context->person ? context->person->number : 0;
-    context->place = batch_append(core, &entry, context->person, packed, size);
+    bool of_nobody = kind->kind == CAREHUB__V1__FACT__FACT_PATIENTS_MERGED && !context->person && !context->other;
+    context->place = batch_append(core, &entry, context->person, packed, of_nobody ? 0 : size);
     store_id_put(core->store, context->fact->id.data, context->place);
 }
 
@@ -171,10 +183,11 @@ static bool take(struct core *core, const struct client *client, const Fact *fac
     log_fact(&context, kind, packed, size, digest);
     kind->apply(&context);
     core->counters.facts++;
-    *taken = (struct taken){.status = CAREHUB__V1__CONFIRMATION__STATUS__CONFIRMED,
-                            .place = context.place,
-                            .number = context.person ? context.person->number : context.number,
-                            .in_flight = kind->stops_deliveries ? in_flight_of(core, context.person->number) : 0};
+    *taken = (struct taken){
+        .status = CAREHUB__V1__CONFIRMATION__STATUS__CONFIRMED,
+        .place = context.place,
+        .number = context.person ? context.person->number : context.number,
+        .in_flight = kind->stops_deliveries && context.person ? in_flight_of(core, context.person->number) : 0};
     if (core->any_blocked) { /* what waits for a change may have got it */
         for (size_t i = 0; i < core->registry.n_inboxes; i++)
             mark_ready(core, core->registry.inboxes[i]);

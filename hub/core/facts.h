@@ -12,6 +12,7 @@ struct fact_context {
     const void *message;         /* the fact's own message */
     uint64_t place;              /* when it is applied */
     struct person *person;       /* of a fact with a `patient` field */
+    struct person *other;        /* … of one with a `merged` field too */
     struct actor *actor;         /* of a fact with an `actor` field, … */
     struct client *subject;      /* … a `client` field */
     uint32_t number;             /* for log and answer: of what it registers */
@@ -28,12 +29,15 @@ struct fact_kind {
     bool alone;            /* changes queues at once, which cannot be taken back: not one of several items */
 };
 
-extern const struct fact_kind registry_facts[], person_facts[], operator_facts[];
-extern const size_t n_registry_facts, n_person_facts, n_operator_facts;
+extern const struct fact_kind registry_facts[], identity_facts[], person_facts[], operator_facts[];
+extern const size_t n_registry_facts, n_identity_facts, n_person_facts, n_operator_facts;
 
 /* Refuses the fact of a context; always false. */
 #define REFUSE(context, code, field, ...)                                                                              \
     refuse((context)->core, (context)->error, ERROR_CODE(code), field, __VA_ARGS__)
+
+/* Takes over a changed copy of the person's card, made of borrowed parts. */
+void person_card_put(struct fact_context *context, struct person *person, const Carehub__V1__PatientCard *changed);
 
 bool check_name(struct fact_context *context, const char *name);
 bool check_text(struct fact_context *context, const char *field, const char *text, size_t max);

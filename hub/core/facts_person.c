@@ -1,9 +1,7 @@
-/* Facts about persons in care: who they are, their care teams, consents, exclusions and grants. All of it is on the
- * person's card. Lists on a card are changed by building the new one; what has ended is not kept on it, since earlier
- * versions of the card are. */
+/* Facts about persons in care: their care teams, consents, exclusions and grants. All of it is on the person's card.
+ * Lists on a card are changed by building the new one; what has ended is not kept on it, since earlier versions of the
+ * card are. */
 #include "facts.h"
-
-#include "identifier.h"
 
 #define MESSAGE(context, type) ((const Carehub__V1__##type *)(context)->message)
 
@@ -11,13 +9,17 @@ typedef Carehub__V1__PatientCard Card;
 typedef Carehub__V1__PatientCard__Member Member;
 typedef Carehub__V1__PatientCard__Consent Consent;
 
-/* Takes over a changed copy of the card, made of borrowed parts. */
+void person_card_put(struct fact_context *context, struct person *person, const Card *changed)
+{
+    Card *old = person->card;
+    person->card = message_copy(changed);
+    carehub__v1__patient_card__free_unpacked(old, NULL);
+    persons_put(&context->core->persons, person, context->place, context->core->now_ms);
+}
+
 static void put_card(struct fact_context *context, const Card *changed)
 {
-    Card *old = context->person->card;
-    context->person->card = message_copy(changed);
-    carehub__v1__patient_card__free_unpacked(old, NULL);
-    persons_put(&context->core->persons, context->person, context->place, context->core->now_ms);
+    person_card_put(context, context->person, changed);
 }
 
 /* From here on nothing that is queued goes out to the actor (0: to all who are entitled by consent). */
@@ -36,87 +38,6 @@ static void add_stop(struct fact_context *context, Card *card, uint32_t actor, C
     stop->reason = reason;
     card->n_stops = n;
     card->stops = stops;
-}
-
-/* ---- Identity ------------------------------------------------------------------------------------------------------- */
-
-/* The identifier in normal form, in the scratch arena; NULL and an error if it cannot be used. */
-static Carehub__V1__Identifier *normal(struct fact_context *context, const Carehub__V1__Identifier *identifier)
-{
-    struct identifier checked;
-    char system[IDENTIFIER_SYSTEM_CHARS];
-    enum identifier_status status =
-        identifier ? identifier_check(identifier->system, identifier->value, &checked) : IDENTIFIER_NO_VALUE;
-    if (!identifier_usable(status) || !identifier_system_normalise(identifier->system, system)) {
-        REFUSE(context, INVALID, "identifier", "not a usable identifier: %s", identifier_status_text(status));
-        return NULL;
-    }
-    Carehub__V1__Identifier *found = arena_alloc(&context->core->scratch, sizeof *found);
-    carehub__v1__identifier__init(found);
-    found->system = arena_strdup(&context->core->scratch, system);
-    found->value = arena_strdup(&context->core->scratch, checked.value);
-    return found;
-}
-
-static bool check_free(struct fact_context *context, const Carehub__V1__Identifier *identifier)
-{
-    Carehub__V1__Identifier *checked = normal(context, identifier);
-    if (!checked)
-        return false;
-    uint64_t taken = persons_find(&context->core->persons, checked);
-    return taken == 0 ? true
-                      : REFUSE(context, INVALID, "identifier", "this identifier is already that of P%llu",
-                               (unsigned long long)taken);
-}
-
-static bool check_patient_registered(struct fact_context *context)
-{
-    const Carehub__V1__PatientRegistered *registered = MESSAGE(context, PatientRegistered);
-    if (registered->n_identifiers == 0 || registered->n_identifiers > IDENTIFIERS_MAX)
-        return REFUSE(context, INVALID, "identifiers", "a patient has 1 to %d identifiers", IDENTIFIERS_MAX);
-    if (registered->number)
-        return REFUSE(context, INVALID, "number", "the hub assigns the number");
-    for (size_t i = 0; i < registered->n_identifiers; i++)
-        if (!check_free(context, registered->identifiers[i]))
-            return false;
-    return true;
-}
-
-static void apply_patient_registered(struct fact_context *context)
-{
-    const Carehub__V1__PatientRegistered *registered = MESSAGE(context, PatientRegistered);
-    for (size_t i = 0; i < registered->n_identifiers; i++)
-        persons_identify(&context->core->persons, normal(context, registered->identifiers[i]), context->person->number);
-    persons_put(&context->core->persons, context->person, context->place, context->core->now_ms);
-}
-
-static bool check_identifier_added(struct fact_context *context)
-{
-    return check_free(context, MESSAGE(context, IdentifierAdded)->identifier);
-}
-
-static void apply_identifier_added(struct fact_context *context)
-{
-    persons_identify(&context->core->persons, normal(context, MESSAGE(context, IdentifierAdded)->identifier),
-                     context->person->number);
-    put_card(context, context->person->card);
-}
-
-static bool check_identifier_removed(struct fact_context *context)
-{
-    Carehub__V1__Identifier *checked = normal(context, MESSAGE(context, IdentifierRemoved)->identifier);
-    if (!checked)
-        return false;
-    return persons_find(&context->core->persons, checked) == context->person->number
-               ? true
-               : REFUSE(context, UNKNOWN_NAME, "identifier", "this is not an identifier of P%llu",
-                        (unsigned long long)context->person->number);
-}
-
-static void apply_identifier_removed(struct fact_context *context)
-{
-    persons_unidentify(&context->core->persons, normal(context, MESSAGE(context, IdentifierRemoved)->identifier));
-    put_card(context, context->person->card);
 }
 
 static bool check_nothing(struct fact_context *context)
@@ -447,9 +368,6 @@ static void apply_exclusion_lifted(struct fact_context *context)
 #define REGISTRAR CAREHUB__V1__OPERATOR_ROLE__REGISTRAR
 
 const struct fact_kind person_facts[] = {
-    {KIND(PATIENT_REGISTERED), REGISTRAR, check_patient_registered, apply_patient_registered, false, false},
-    {KIND(IDENTIFIER_ADDED), REGISTRAR, check_identifier_added, apply_identifier_added, false, false},
-    {KIND(IDENTIFIER_REMOVED), REGISTRAR, check_identifier_removed, apply_identifier_removed, false, false},
     {KIND(DEATH_RECORDED), REGISTRAR, check_nothing, apply_death_recorded, false, false},
     {KIND(MEMBER_ADDED), REGISTRAR, check_member_added, apply_member_added, false, false},
     {KIND(MEMBER_ENDED), REGISTRAR, check_member_ended, apply_member_ended, true, false},

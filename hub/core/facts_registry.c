@@ -3,6 +3,7 @@
 
 #include <stdlib.h>
 
+#define REGISTRAR CAREHUB__V1__OPERATOR_ROLE__REGISTRAR
 #define MESSAGE(context, type) ((const Carehub__V1__##type *)(context)->message)
 
 /* ---- Actors ----------------------------------------------------------------------------------------------------- */
@@ -253,11 +254,20 @@ static void apply_enrolment_offered(struct fact_context *context)
 
 /* ---- Inboxes ---------------------------------------------------------------------------------------------------- */
 
+/* Who is no registrar, but may open and close inboxes, does so for the actors that it speaks for. */
+static bool check_own_actor(struct fact_context *context, uint32_t actor)
+{
+    return !context->client || client_has_role(context->client, REGISTRAR) || client_speaks_for(context->client, actor)
+               ? true
+               : REFUSE(context, NOT_ALLOWED, "actor", "client %s does not speak for this actor",
+                        context->client->card->name);
+}
+
 static bool check_inbox_set(struct fact_context *context)
 {
     const Carehub__V1__InboxSet *set = MESSAGE(context, InboxSet);
     struct registry *registry = &context->core->registry;
-    if (!check_name(context, set->name))
+    if (!check_name(context, set->name) || !check_own_actor(context, context->actor->number))
         return false;
     for (size_t i = 0; i < set->n_types; i++)
         if (strcmp(set->types[i], "*") != 0 && !event_type_by_name(set->types[i]))
@@ -302,7 +312,7 @@ static bool check_inbox_closed(struct fact_context *context)
     if (!inbox || inbox->card->closed)
         return REFUSE(context, UNKNOWN_NAME, "name", "there is no open inbox “%.*s”", NAME_MAX_BYTES, closed->name);
     context->number = inbox->number;
-    return true;
+    return check_own_actor(context, inbox->card->actor);
 }
 
 static void apply_inbox_closed(struct fact_context *context)
@@ -336,7 +346,6 @@ static void apply_policy_adopted(struct fact_context *context)
 }
 
 #define KIND(name) CAREHUB__V1__FACT__FACT_##name
-#define REGISTRAR CAREHUB__V1__OPERATOR_ROLE__REGISTRAR
 
 const struct fact_kind registry_facts[] = {
     {KIND(ACTOR_SET), REGISTRAR, check_actor_set, apply_actor_set, false, false},

@@ -155,6 +155,18 @@ struct person *persons_get(struct persons *persons, uint64_t number, int64_t now
     return person;
 }
 
+/* Only who is merged into nobody can be merged, and only into such a one: so there are no circles. */
+uint64_t persons_survivor(struct persons *persons, uint64_t number, int64_t now_ms)
+{
+    bool damaged;
+    const struct person *person = persons_get(persons, number, now_ms, &damaged);
+    while (person && person->card->merged_into) {
+        number = person->card->merged_into;
+        person = persons_get(persons, number, now_ms, &damaged);
+    }
+    return number;
+}
+
 /* ---- Identifiers ------------------------------------------------------------------------------------------------ */
 
 static uint64_t hash_key(const uint8_t hash[DIGEST_BYTES])

@@ -41,7 +41,10 @@ void persons_forget(struct persons *persons);
  * others have been asked for. */
 struct person *persons_get(struct persons *persons, uint64_t number, int64_t now_ms, bool *damaged);
 
-/* The number that an identifier leads to, or 0. */
+/* The number whose team and consent decide for `number`: that of the person it was merged into, or itself. */
+uint64_t persons_survivor(struct persons *persons, uint64_t number, int64_t now_ms);
+
+/* The number that an identifier leads to, or 0; whatever that person was merged into. */
 uint64_t persons_find(struct persons *persons, const Carehub__V1__Identifier *identifier);
 
 /* A new person, at the next number. */

@@ -165,15 +165,16 @@ static size_t older(Carehub__V1__PatientCard__Member **to, size_t n, Carehub__V1
 
 /* Was there a withdrawal, removal, exclusion or expiry since the delivery was queued? Then what came after it does not
  * bring the delivery back: it is decided again without the consents, if one was withdrawn, and without the relations
- * that are younger than the event. False, and why: it is stopped. */
-static bool survives_stops(const struct person *person, const struct item *item, struct route_input *input,
-                           struct route_decision *decision, Carehub__V1__Reason *why)
+ * that are younger than the event. The stops are those of `stopped`, which is the person, or was merged into it. False,
+ * and why: it is stopped. */
+static bool survives_stops(const struct person *person, const struct person *stopped, const struct item *item,
+                           struct route_input *input, struct route_decision *decision, Carehub__V1__Reason *why)
 {
     Carehub__V1__PatientCard card = *person->card;
     Carehub__V1__PatientCard__Member *relations[2 * MEMBERS_MAX];
     const Carehub__V1__PatientCard__Stop *stop = NULL;
-    for (size_t i = 0; i < person->card->n_stops; i++) {
-        const Carehub__V1__PatientCard__Stop *one = person->card->stops[i];
+    for (size_t i = 0; i < stopped->card->n_stops; i++) {
+        const Carehub__V1__PatientCard__Stop *one = stopped->card->stops[i];
         if (one->place <= item->place || (one->actor && one->actor != decision->actor))
             continue;
         stop = one;
@@ -199,15 +200,15 @@ static bool survives_stops(const struct person *person, const struct item *item,
 static enum verdict reconsider(struct core *core, const struct inbox *inbox, struct event_memory *event,
                                struct item *item, Carehub__V1__Reason *why)
 {
-    struct person *person = person_get(core, event->patient);
-    if (!person) {
+    struct person *person = person_deciding(core, event->patient), *own = person_get(core, event->patient);
+    if (!person || !own) {
         *why = REASON(NO_RELATION);
         return END;
     }
     if (core->clock_suspect && person_has_dates(person))
         return WAIT;
-    if (person->from_place < item->place && core->registry.changed_place < item->place &&
-        person->stable_since_ms <= event->received_ms)
+    if (person->from_place < item->place && own->from_place < item->place &&
+        core->registry.changed_place < item->place && person->stable_since_ms <= event->received_ms)
         return SEND; /* nothing has changed since it was decided */
 
     Entry entry = CAREHUB__V1__ENTRY__INIT;
@@ -222,7 +223,8 @@ static enum verdict reconsider(struct core *core, const struct inbox *inbox, str
     route_one(&input, inbox->card->actor, &decision);
     *why = decision.reason;
     if (!item->notice && !decision.notice && decision.outcome == OUTCOME(DELIVER) &&
-        !survives_stops(person, item, &input, &decision, why))
+        (!survives_stops(person, person, item, &input, &decision, why) ||
+         (own != person && !survives_stops(person, own, item, &input, &decision, why))))
         return END;
     if (decision.outcome == OUTCOME(HOLD))
         return WAIT;

@@ -218,6 +218,11 @@ static void patient_query(struct core *core, struct session *session, const Care
     patient->excluded = strings(&core->batch, card->n_excluded);
     for (size_t i = 0; i < card->n_excluded; i++)
         patient->excluded[i] = registry_actor(&core->registry, card->excluded[i])->card->name;
+    patient->merged_into = card->merged_into;
+    patient->n_merged = card->n_merges;
+    patient->merged = arena_alloc(&core->batch, (card->n_merges + 1) * sizeof *patient->merged);
+    for (size_t i = 0; i < card->n_merges; i++)
+        patient->merged[i] = card->merges[i]->number;
     answer->answer_case = CAREHUB__V1__ANSWER__ANSWER_PATIENT;
     answer->patient = patient;
 }

@@ -201,7 +201,7 @@ static void *parse(const ProtobufCMessageDescriptor *descriptor, const char *jso
     return message;
 }
 
-const Carehub__V1__Confirmation *hub_fact(struct hub *hub, const char *json)
+const Carehub__V1__Confirmation *hub_fact_as(struct hub *hub, session_id session, const char *json)
 {
     Carehub__V1__Fact *fact = parse(&carehub__v1__fact__descriptor, json);
     Carehub__V1__Item item = CAREHUB__V1__ITEM__INIT;
@@ -210,10 +210,15 @@ const Carehub__V1__Confirmation *hub_fact(struct hub *hub, const char *json)
     fact->id = (ProtobufCBinaryData){sizeof id, id};
     item.item_case = CAREHUB__V1__ITEM__ITEM_FACT;
     item.fact = fact;
-    const Carehub__V1__Confirmation *confirmation = publish_item(hub, OPERATOR, &item);
+    const Carehub__V1__Confirmation *confirmation = publish_item(hub, session, &item);
     fact->id = (ProtobufCBinaryData){0, NULL};
     carehub__v1__fact__free_unpacked(fact, NULL);
     return confirmation;
+}
+
+const Carehub__V1__Confirmation *hub_fact(struct hub *hub, const char *json)
+{
+    return hub_fact_as(hub, OPERATOR, json);
 }
 
 void hub_fact_good(struct hub *hub, const char *json)

@@ -50,6 +50,7 @@ void hub_commit(struct hub *hub);
 /* Submits a fact as JSON ({"consentWithdrawn":{…}}), commits, and returns its confirmation (borrowed until hub_clear).
  */
 const Carehub__V1__Confirmation *hub_fact(struct hub *hub, const char *json);
+const Carehub__V1__Confirmation *hub_fact_as(struct hub *hub, session_id session, const char *json);
 void hub_fact_good(struct hub *hub, const char *json);
 
 /* Publishes an event as JSON; the id is filled in from `id` (1 to 255) and the hub's time. */

@@ -15,6 +15,11 @@ void card_head(const Carehub__V1__PatientAnswer *patient, FILE *out, struct styl
     fprintf(out, "%sP%llu%s%s, as of #%llu\n", tone_on(style, TONE_STRONG), (unsigned long long)patient->number,
             tone_off(style, TONE_STRONG), patient->deceased ? ", deceased" : "",
             (unsigned long long)patient->from_place);
+    if (patient->merged_into)
+        fprintf(out, "merged into P%llu, whose team and consent decide instead\n",
+                (unsigned long long)patient->merged_into);
+    for (size_t i = 0; i < patient->n_merged; i++)
+        fprintf(out, "P%llu is the same person, merged into this one\n", (unsigned long long)patient->merged[i]);
 }
 
 static void cells_actor(struct table *table, const Carehub__V1__ListedMember *listed)

@@ -71,6 +71,38 @@ static int run_identifier_remove(const struct args *args)
     return submit_fact(args, &fact, "that identifier no longer names the person");
 }
 
+static int read_pair(const struct args *args, struct patient_input *patient, struct patient_input *merged)
+{
+    int code = input_patient(args_value(args, 0), patient);
+    return code ? code : input_patient(args_value(args, 1), merged);
+}
+
+static int run_merge(const struct args *args)
+{
+    struct patient_input who, merged;
+    int code = read_pair(args, &who, &merged);
+    if (code)
+        return code;
+    Carehub__V1__PatientsMerged body = CAREHUB__V1__PATIENTS_MERGED__INIT;
+    body.patient = &who.ref;
+    body.merged = &merged.ref;
+    Carehub__V1__Fact fact = FACT(PATIENTS_MERGED, patients_merged, &body);
+    return submit_fact(args, &fact, "the two are one person: the first one's team and consent decide for both");
+}
+
+static int run_separate(const struct args *args)
+{
+    struct patient_input who, merged;
+    int code = read_pair(args, &who, &merged);
+    if (code)
+        return code;
+    Carehub__V1__PatientsSeparated body = CAREHUB__V1__PATIENTS_SEPARATED__INIT;
+    body.patient = &who.ref;
+    body.merged = &merged.ref;
+    Carehub__V1__Fact fact = FACT(PATIENTS_SEPARATED, patients_separated, &body);
+    return submit_fact(args, &fact, "the two are two persons again, each with its own team and consent");
+}
+
 static int run_deceased(const struct args *args)
 {
     struct patient_input who;
@@ -125,6 +157,26 @@ const struct command patient_commands[] = {
         .arguments = {PATIENT_ARGUMENT, {"IDENTIFIER", "ssin:NUMBER or SYSTEM|VALUE"}},
         .example = "carehub patient identifier remove P42 'urn:az-demo:patient|100482'",
         .run = run_identifier_remove,
+    },
+    {
+        .verb = "merge",
+        .summary = "two records are one person's",
+        .arguments = {PATIENT_ARGUMENT, {"MERGED", "the other one: an identifier, or P and its number"}},
+        .detail =
+            "From here on the first one's care team and consent decide for whatever comes or is queued for either; "
+            "the other one's team is told nothing more unless it is also in the first one's. The exclusions of "
+            "both hold. Look at both first (carehub patient show); `carehub patient separate` takes it back.",
+        .example = "carehub patient merge ssin:85073003328 'urn:az-demo:patient|100482'",
+        .run = run_merge,
+    },
+    {
+        .verb = "separate",
+        .summary = "take a merging back",
+        .arguments = {PATIENT_ARGUMENT,
+                      {"MERGED", "the one that was merged: an identifier it had, or P and its number"}},
+        .detail = "Each has its own care team, consent and exclusions again. What was decided meanwhile stays decided.",
+        .example = "carehub patient separate P42 P57",
+        .run = run_separate,
     },
     {
         .verb = "deceased",
