@@ -23,7 +23,9 @@ void say(int level, const char *format, ...)
     va_end(args);
 }
 
-/* The hub's time: the real one, never decreasing within the log. A jump against the clock since boot is noticed. */
+/* The hub's time: the real one, never decreasing within the log. A jump against the clock since boot is noticed; from
+ * then on time goes on from before the jump, so that no entry bears a time that may be wrong, till an operator has set the
+ * clock and started the hub again. */
 void time_take(struct core *core, struct core_time now)
 {
     int64_t jump = now.real_ms - now.boot_ms - core->clock_offset_ms;
@@ -32,9 +34,9 @@ void time_take(struct core *core, struct core_time now)
         say(3, "the clock jumped by %lld s: what depends on dates waits. Set the clock and start again",
             (long long)jump / 1000);
     }
-    core->real_ms = now.real_ms;
-    if (!core->open && now.real_ms > core->now_ms)
-        core->now_ms = now.real_ms;
+    core->real_ms = core->clock_suspect ? now.boot_ms + core->clock_offset_ms : now.real_ms;
+    if (!core->open && core->real_ms > core->now_ms)
+        core->now_ms = core->real_ms;
 }
 
 /* ---- Errors ----------------------------------------------------------------------------------------------------- */

@@ -85,12 +85,12 @@ def _end_with_parent():
 class Process:
     """A program with its output in a file. stop() demands that it ends in order and that no sanitizer complained."""
 
-    def __init__(self, argv, directory, name):
+    def __init__(self, argv, directory, name, environment=None):
         self.name = name
         self.log = directory / f"{name}.log"
         with open(self.log, "ab") as log:
             self.process = subprocess.Popen([str(a) for a in argv], stdin=subprocess.DEVNULL, stdout=log, stderr=log,
-                                            preexec_fn=_end_with_parent)
+                                            env={**os.environ, **(environment or {})}, preexec_fn=_end_with_parent)
         _running.append(self)
 
     def alive(self):
@@ -137,8 +137,10 @@ def _kill_what_is_left():
 class Hub:
     """A carehubd of its own. It gets any free port at first, and keeps it when it is started again."""
 
-    def __init__(self, policy=POLICY, settings=""):
+    def __init__(self, policy=POLICY, settings="", database="hub.db", environment=None):
         self.dir = scratch_dir()
+        self.database = database
+        self.environment = environment
         self.keys = keypair()
         self.operator_keys = keypair()
         self.settings = settings
@@ -159,10 +161,10 @@ class Hub:
         endpoint_file = self.dir / "endpoint"
         endpoint_file.unlink(missing_ok=True)
         (self.dir / "hub.conf").write_text(
-            f"name = e2e\nlisten = {self.listen}\ndatabase = hub.db\nkey-file = hub.key\n"
+            f"name = e2e\nlisten = {self.listen}\ndatabase = {self.database}\nkey-file = hub.key\n"
             f"master-key-file = master.key\npolicy-file = {self.policy}\n"
             f"first-operator = {self.operator_keys[0].hex()}\nendpoint-file = endpoint\n{self.settings}")
-        self.process = Process([HUBD, "--config", self.dir / "hub.conf"], self.dir, "carehubd")
+        self.process = Process([HUBD, "--config", self.dir / "hub.conf"], self.dir, "carehubd", self.environment)
 
         def ready():
             if not self.process.alive():
