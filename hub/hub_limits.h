@@ -46,8 +46,9 @@ enum {
     MEMBERS_MAX = 128,    /* of one care team, and as many grants */
     CONSENTS_MAX = 32,
     EXCLUSIONS_MAX = 256,
-    MERGES_MAX = 16, /* records merged into one */
-    STOPS_MAX = 256, /* the oldest goes first */
+    SETTINGS_MAX = 64, /* restrictions and relaxations of one person */
+    MERGES_MAX = 16,   /* records merged into one */
+    STOPS_MAX = 256,   /* the oldest goes first */
     ADDRESSEES_MAX = 32,
     GROUP_MAX_ITEMS = 16,
     POLICY_MAX_BYTES = 256 << 10,

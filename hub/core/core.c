@@ -24,8 +24,8 @@ void say(int level, const char *format, ...)
 }
 
 /* The hub's time: the real one, never decreasing within the log. A jump against the clock since boot is noticed; from
- * then on time goes on from before the jump, so that no entry bears a time that may be wrong, till an operator has set the
- * clock and started the hub again. */
+ * then on time goes on from before the jump, so that no entry bears a time that may be wrong, till an operator has set
+ * the clock and started the hub again. */
 void time_take(struct core *core, struct core_time now)
 {
     int64_t jump = now.real_ms - now.boot_ms - core->clock_offset_ms;

@@ -8,18 +8,15 @@
 
 static const struct fact_kind *kind_of(Carehub__V1__Fact__FactCase kind)
 {
-    for (size_t i = 0; i < n_registry_facts; i++)
-        if (registry_facts[i].kind == kind)
-            return &registry_facts[i];
-    for (size_t i = 0; i < n_identity_facts; i++)
-        if (identity_facts[i].kind == kind)
-            return &identity_facts[i];
-    for (size_t i = 0; i < n_person_facts; i++)
-        if (person_facts[i].kind == kind)
-            return &person_facts[i];
-    for (size_t i = 0; i < n_operator_facts; i++)
-        if (operator_facts[i].kind == kind)
-            return &operator_facts[i];
+    static const struct fact_table tables[] = {{registry_facts, &n_registry_facts},
+                                               {identity_facts, &n_identity_facts},
+                                               {person_facts, &n_person_facts},
+                                               {consent_facts, &n_consent_facts},
+                                               {operator_facts, &n_operator_facts}};
+    for (size_t t = 0; t < sizeof tables / sizeof *tables; t++)
+        for (size_t i = 0; i < *tables[t].n; i++)
+            if (tables[t].kinds[i].kind == kind)
+                return &tables[t].kinds[i];
     return NULL;
 }
 

@@ -29,8 +29,13 @@ struct fact_kind {
     bool alone;            /* changes queues at once, which cannot be taken back: not one of several items */
 };
 
-extern const struct fact_kind registry_facts[], identity_facts[], person_facts[], operator_facts[];
-extern const size_t n_registry_facts, n_identity_facts, n_person_facts, n_operator_facts;
+struct fact_table {
+    const struct fact_kind *kinds;
+    const size_t *n;
+};
+
+extern const struct fact_kind registry_facts[], identity_facts[], person_facts[], consent_facts[], operator_facts[];
+extern const size_t n_registry_facts, n_identity_facts, n_person_facts, n_consent_facts, n_operator_facts;
 
 /* Refuses the fact of a context; always false. */
 #define REFUSE(context, code, field, ...)                                                                              \
@@ -39,6 +44,12 @@ extern const size_t n_registry_facts, n_identity_facts, n_person_facts, n_operat
 /* Takes over a changed copy of the person's card, made of borrowed parts. */
 void person_card_put(struct fact_context *context, struct person *person, const Carehub__V1__PatientCard *changed);
 
+/* From here on nothing that is queued goes out to the actor (0: to all who are entitled by consent). The stop is the
+ * last of the list. */
+void person_card_stop(struct fact_context *context, Carehub__V1__PatientCard *card, uint32_t actor,
+                      Carehub__V1__Reason reason);
+
+bool check_period(struct fact_context *context, int64_t from_ms, int64_t until_ms);
 bool check_name(struct fact_context *context, const char *name);
 bool check_text(struct fact_context *context, const char *field, const char *text, size_t max);
 

@@ -1,4 +1,4 @@
-/* Facts about persons in care: their care teams, consents, exclusions and grants. All of it is on the person's card.
+/* Facts about persons in care: their care teams and grants. All of it is on the person's card.
  * Lists on a card are changed by building the new one; what has ended is not kept on it, since earlier versions of the
  * card are. */
 #include "facts.h"
@@ -7,7 +7,6 @@
 
 typedef Carehub__V1__PatientCard Card;
 typedef Carehub__V1__PatientCard__Member Member;
-typedef Carehub__V1__PatientCard__Consent Consent;
 
 void person_card_put(struct fact_context *context, struct person *person, const Card *changed)
 {
@@ -22,14 +21,13 @@ static void put_card(struct fact_context *context, const Card *changed)
     person_card_put(context, context->person, changed);
 }
 
-/* From here on nothing that is queued goes out to the actor (0: to all who are entitled by consent). */
-static void add_stop(struct fact_context *context, Card *card, uint32_t actor, Carehub__V1__Reason reason)
+void person_card_stop(struct fact_context *context, Card *card, uint32_t actor, Carehub__V1__Reason reason)
 {
     struct arena *arena = &context->core->scratch;
     Carehub__V1__PatientCard__Stop **stops = arena_alloc(arena, (card->n_stops + 1) * sizeof *stops);
     size_t n = 0;
     for (size_t i = card->n_stops < STOPS_MAX ? 0 : 1; i < card->n_stops; i++)
-        if (card->stops[i]->actor != actor || card->stops[i]->reason != reason)
+        if (card->stops[i]->setting || card->stops[i]->actor != actor || card->stops[i]->reason != reason)
             stops[n++] = card->stops[i];
     Carehub__V1__PatientCard__Stop *stop = stops[n++] = arena_alloc(arena, sizeof *stop);
     carehub__v1__patient_card__stop__init(stop);
@@ -60,7 +58,7 @@ static bool same_role(const Member *member, uint32_t actor, const char *role)
     return member->actor == actor && (role[0] == '\0' || strcmp(member->role, role) == 0);
 }
 
-static bool check_period(struct fact_context *context, int64_t from_ms, int64_t until_ms)
+bool check_period(struct fact_context *context, int64_t from_ms, int64_t until_ms)
 {
     if (from_ms < 0 || until_ms < 0)
         return REFUSE(context, INVALID, from_ms < 0 ? "fromMs" : "untilMs", "a time before 1970");
@@ -105,7 +103,7 @@ static bool lapsed(const struct fact_context *context, size_t n, Member *const *
 static void stop_if_lapsed(struct fact_context *context, Card *card)
 {
     if (lapsed(context, card->n_members, card->members) || lapsed(context, card->n_grants, card->grants))
-        add_stop(context, card, context->actor->number, REASON(RELATION_ENDED));
+        person_card_stop(context, card, context->actor->number, REASON(RELATION_ENDED));
 }
 
 static bool check_member_added(struct fact_context *context)
@@ -160,7 +158,7 @@ static void apply_member_ended(struct fact_context *context)
     Card card = *context->person->card;
     card.members = relist(context, &card.n_members, card.members, context->actor->number,
                           MESSAGE(context, MemberEnded)->role, NULL);
-    add_stop(context, &card, context->actor->number, REASON(RELATION_ENDED));
+    person_card_stop(context, &card, context->actor->number, REASON(RELATION_ENDED));
     put_card(context, &card);
 }
 
@@ -230,137 +228,7 @@ static void apply_grant_ended(struct fact_context *context)
     Card card = *context->person->card;
     card.grants =
         relist(context, &card.n_grants, card.grants, context->actor->number, MESSAGE(context, GrantEnded)->role, NULL);
-    add_stop(context, &card, context->actor->number, REASON(RELATION_ENDED));
-    put_card(context, &card);
-}
-
-/* ---- Consent ---------------------------------------------------------------------------------------------------------- */
-
-static bool check_consent_given(struct fact_context *context)
-{
-    const Carehub__V1__ConsentGiven *given = MESSAGE(context, ConsentGiven);
-    if (given->n_purposes == 0 || given->n_purposes > 16)
-        return REFUSE(context, INVALID, "purposes",
-                      "consent is for 1 to 16 purposes; “continuity-of-care” is what routing asks for");
-    for (size_t i = 0; i < given->n_purposes; i++)
-        if (!check_name(context, given->purposes[i]))
-            return false;
-    if (context->person->card->n_consents >= CONSENTS_MAX)
-        return REFUSE(context, TOO_MANY, "patient",
-                      "the person has %d consents, the most: withdraw those that are superseded", CONSENTS_MAX);
-    return check_period(context, given->from_ms, given->until_ms) &&
-           check_text(context, "givenBy", given->given_by, NAME_MAX_BYTES);
-}
-
-static void apply_consent_given(struct fact_context *context)
-{
-    const Carehub__V1__ConsentGiven *given = MESSAGE(context, ConsentGiven);
-    Card card = *context->person->card;
-    Consent consent = CAREHUB__V1__PATIENT_CARD__CONSENT__INIT;
-    consent.since = context->place;
-    consent.n_purposes = given->n_purposes;
-    consent.purposes = given->purposes;
-    consent.classes = given->classes;
-    consent.from_ms = given->from_ms;
-    consent.until_ms = given->until_ms;
-    consent.given_by = given->given_by;
-    card.consents = arena_alloc(&context->core->scratch, (card.n_consents + 1) * sizeof *card.consents);
-    if (card.n_consents)
-        memcpy(card.consents, context->person->card->consents, card.n_consents * sizeof *card.consents);
-    if (!route_consent(&card, context->core->now_ms))
-        add_stop(context, &card, 0,
-                 REASON(NO_CONSENT)); /* there was none, or it had lapsed: what is queued goes without */
-    card.consents[card.n_consents++] = &consent;
-    put_card(context, &card);
-}
-
-static bool named(size_t n, char *const *names, const char *name)
-{
-    for (size_t i = 0; i < n; i++)
-        if (strcmp(names[i], name) == 0)
-            return true;
-    return false;
-}
-
-static bool check_consent_withdrawn(struct fact_context *context)
-{
-    if (context->person->card->n_consents == 0)
-        return REFUSE(context, INVALID, "patient", "there is no consent to withdraw");
-    return check_text(context, "reason", MESSAGE(context, ConsentWithdrawn)->reason, TEXT_MAX_BYTES);
-}
-
-/* Takes the purposes out of every consent; one without purposes is gone. */
-static void apply_consent_withdrawn(struct fact_context *context)
-{
-    const Carehub__V1__ConsentWithdrawn *withdrawn = MESSAGE(context, ConsentWithdrawn);
-    struct arena *arena = &context->core->scratch;
-    Card card = *context->person->card;
-    Consent **kept = arena_alloc(arena, card.n_consents * sizeof *kept);
-    size_t n_kept = 0;
-    for (size_t i = 0; i < card.n_consents && withdrawn->n_purposes > 0; i++) {
-        Consent *consent = arena_copy(arena, card.consents[i], sizeof *consent);
-        char **purposes = arena_alloc(arena, consent->n_purposes * sizeof *purposes);
-        size_t n = 0;
-        for (size_t p = 0; p < consent->n_purposes; p++)
-            if (!named(withdrawn->n_purposes, withdrawn->purposes, consent->purposes[p]))
-                purposes[n++] = consent->purposes[p];
-        consent->n_purposes = n;
-        consent->purposes = purposes;
-        if (n > 0)
-            kept[n_kept++] = consent;
-    }
-    card.n_consents = n_kept;
-    card.consents = kept;
-    if (!route_consent(&card, context->core->now_ms)) /* another may come into force by its date */
-        add_stop(context, &card, 0, REASON(NO_CONSENT));
-    put_card(context, &card);
-}
-
-/* ---- Exclusions -------------------------------------------------------------------------------------------------------- */
-
-static size_t excluded_at(const Card *card, uint32_t actor)
-{
-    size_t at = 0;
-    while (at < card->n_excluded && card->excluded[at] != actor)
-        at++;
-    return at;
-}
-
-static bool check_exclusion_set(struct fact_context *context)
-{
-    const Card *card = context->person->card;
-    if (excluded_at(card, context->actor->number) < card->n_excluded)
-        return REFUSE(context, INVALID, "actor", "%s is excluded already", context->actor->card->name);
-    return card->n_excluded < EXCLUSIONS_MAX
-               ? true
-               : REFUSE(context, TOO_MANY, "actor", "the person has %d exclusions, the most", EXCLUSIONS_MAX);
-}
-
-static void apply_exclusion_set(struct fact_context *context)
-{
-    Card card = *context->person->card;
-    card.excluded = arena_alloc(&context->core->scratch, (card.n_excluded + 1) * sizeof *card.excluded);
-    if (card.n_excluded)
-        memcpy(card.excluded, context->person->card->excluded, card.n_excluded * sizeof *card.excluded);
-    card.excluded[card.n_excluded++] = context->actor->number;
-    add_stop(context, &card, context->actor->number, REASON(EXCLUDED_BY_PERSON));
-    put_card(context, &card);
-}
-
-static bool check_exclusion_lifted(struct fact_context *context)
-{
-    const Card *card = context->person->card;
-    return excluded_at(card, context->actor->number) < card->n_excluded
-               ? true
-               : REFUSE(context, UNKNOWN_NAME, "actor", "%s is not excluded", context->actor->card->name);
-}
-
-static void apply_exclusion_lifted(struct fact_context *context)
-{
-    Card card = *context->person->card;
-    size_t at = excluded_at(&card, context->actor->number);
-    card.excluded = arena_copy(&context->core->scratch, card.excluded, card.n_excluded * sizeof *card.excluded);
-    card.excluded[at] = card.excluded[--card.n_excluded];
+    person_card_stop(context, &card, context->actor->number, REASON(RELATION_ENDED));
     put_card(context, &card);
 }
 
@@ -371,10 +239,6 @@ const struct fact_kind person_facts[] = {
     {KIND(DEATH_RECORDED), REGISTRAR, check_nothing, apply_death_recorded, false, false},
     {KIND(MEMBER_ADDED), REGISTRAR, check_member_added, apply_member_added, false, false},
     {KIND(MEMBER_ENDED), REGISTRAR, check_member_ended, apply_member_ended, true, false},
-    {KIND(CONSENT_GIVEN), REGISTRAR, check_consent_given, apply_consent_given, false, false},
-    {KIND(CONSENT_WITHDRAWN), REGISTRAR, check_consent_withdrawn, apply_consent_withdrawn, true, false},
-    {KIND(EXCLUSION_SET), REGISTRAR, check_exclusion_set, apply_exclusion_set, true, false},
-    {KIND(EXCLUSION_LIFTED), REGISTRAR, check_exclusion_lifted, apply_exclusion_lifted, false, false},
     {KIND(GRANT_GIVEN), REGISTRAR, check_grant_given, apply_grant_given, false, false},
     {KIND(GRANT_ENDED), REGISTRAR, check_grant_ended, apply_grant_ended, true, false},
 };

@@ -100,6 +100,10 @@ static void find_boundaries(struct person *person, int64_t now_ms)
         boundary(person, card->grants[i]->from_ms, now_ms);
         boundary(person, card->grants[i]->until_ms, now_ms);
     }
+    for (size_t i = 0; i < card->n_settings; i++) {
+        boundary(person, card->settings[i]->from_ms, now_ms);
+        boundary(person, card->settings[i]->until_ms, now_ms);
+    }
     for (size_t i = 0; i < card->n_consents; i++) {
         boundary(person, card->consents[i]->from_ms, now_ms);
         boundary(person, card->consents[i]->until_ms, now_ms);

@@ -172,11 +172,17 @@ static bool survives_stops(const struct person *person, const struct person *sto
 {
     Carehub__V1__PatientCard card = *person->card;
     Carehub__V1__PatientCard__Member *relations[2 * MEMBERS_MAX];
+    Carehub__V1__PatientCard__Setting *settings[SETTINGS_MAX + STOPS_MAX];
+    size_t n_settings = 0;
     const Carehub__V1__PatientCard__Stop *stop = NULL;
     for (size_t i = 0; i < stopped->card->n_stops; i++) {
         const Carehub__V1__PatientCard__Stop *one = stopped->card->stops[i];
         if (one->place <= item->place || (one->actor && one->actor != decision->actor))
             continue;
+        if (one->setting) { /* a restriction that was lifted: for this delivery it still holds */
+            settings[n_settings++] = one->setting;
+            continue;
+        }
         stop = one;
         *why = one->reason;
         if (one->reason == REASON(EXCLUDED_BY_PERSON))
@@ -184,15 +190,23 @@ static bool survives_stops(const struct person *person, const struct person *sto
         if (one->actor == 0)
             card.n_consents = 0;
     }
-    if (!stop)
+    if (!stop && n_settings == 0)
         return true;
-    card.members = relations;
-    card.n_members = older(relations, card.n_members, person->card->members, item->place);
-    card.grants = relations + card.n_members;
-    card.n_grants = older(card.grants, card.n_grants, person->card->grants, item->place);
+    if (stop) { /* what is younger than the event does not bring it back */
+        card.members = relations;
+        card.n_members = older(relations, card.n_members, person->card->members, item->place);
+        card.grants = relations + card.n_members;
+        card.n_grants = older(card.grants, card.n_grants, person->card->grants, item->place);
+    }
+    for (size_t i = 0; i < card.n_settings; i++)
+        settings[n_settings++] = card.settings[i];
+    card.settings = settings;
+    card.n_settings = n_settings;
     input->patient = &card;
     route_one(input, decision->actor, decision);
     input->patient = person->card;
+    if (!stop)
+        *why = decision->reason;
     return decision->outcome == OUTCOME(DELIVER) && !decision->notice;
 }
 

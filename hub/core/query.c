@@ -178,6 +178,19 @@ static void log_reading(struct core *core, const struct session *session, const 
     batch_append(core, &entry, person_get(core, patient), NULL, 0);
 }
 
+static Carehub__V1__ListedSetting **list_settings(struct core *core, const Carehub__V1__PatientCard *card)
+{
+    Carehub__V1__ListedSetting **list = arena_alloc(&core->batch, (card->n_settings + 1) * sizeof *list);
+    for (size_t i = 0; i < card->n_settings; i++) {
+        list[i] = arena_alloc(&core->batch, sizeof *list[i]);
+        carehub__v1__listed_setting__init(list[i]);
+        list[i]->setting = card->settings[i];
+        if (card->settings[i]->actor)
+            list[i]->actor = registry_actor(&core->registry, card->settings[i]->actor)->card->name;
+    }
+    return list;
+}
+
 static void patient_query(struct core *core, struct session *session, const Carehub__V1__Query *query,
                           Carehub__V1__Answer *answer)
 {
@@ -218,6 +231,8 @@ static void patient_query(struct core *core, struct session *session, const Care
     patient->excluded = strings(&core->batch, card->n_excluded);
     for (size_t i = 0; i < card->n_excluded; i++)
         patient->excluded[i] = registry_actor(&core->registry, card->excluded[i])->card->name;
+    patient->settings = list_settings(core, card);
+    patient->n_settings = card->n_settings;
     patient->merged_into = card->merged_into;
     patient->n_merged = card->n_merges;
     patient->merged = arena_alloc(&core->batch, (card->n_merges + 1) * sizeof *patient->merged);

@@ -32,6 +32,7 @@ static const struct reason {
     {REASON(INBOX_FULL), "Entitled, but every inbox that takes this type is full: let it drain, or raise its limit."},
     {REASON(DECISION_FAILED),
      "The registry holds something that contradicts itself, so nothing was given out: have it mended."},
+    {REASON(RESTRICTED_BY_PERSON), "The person has set that this actor or role gets nothing of this type."},
     {REASON(ACTOR_SUSPENDED), "The actor is suspended; waits until that is over, or the deadline."},
     {REASON(ROLE_UNKNOWN),
      "The access matrix does not know the role; adopt a policy that does, or mend the membership."},

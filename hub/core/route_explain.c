@@ -118,12 +118,30 @@ void find_cell(const struct look *look, Carehub__V1__Reason denial, char text[FI
     int n = SAY("cell %s/%s: %s%s%s%s", type_name(look), relation->role, level_name(look->cell->level),
                 look->cell->by_relation ? ", by relation" : "", look->cell->restricted ? ", restricted" : "",
                 look->cell->personal ? ", personal" : "");
+    if (n > 0 && n < FINDING_BYTES && look->level > look->cell->level)
+        snprintf(text + n, (size_t)(FINDING_BYTES - n), "; the person's own setting lifts it to %s",
+                 level_name((int)look->level));
     if (n > 0 && n < FINDING_BYTES && look->level < look->cell->level)
         snprintf(text + n, (size_t)(FINDING_BYTES - n), "; the %s lowers it to %s",
                  insurance     ? "insurer's grant"
                  : look->grant ? "grant"
                                : "membership",
                  level_name((int)look->level));
+}
+
+void find_settings(const struct look *look, Carehub__V1__Reason denial, char text[FINDING_BYTES])
+{
+    size_t n = 0;
+    for (size_t i = 0; i < look->question->card->n_settings; i++)
+        n += !look->question->card->settings[i]->relaxes;
+    if (n == 0)
+        SAY("the person has set no restrictions");
+    else if (denial)
+        SAY("the person has set that %s as %s gets nothing of %s", look->actor.name, look->relation->role,
+            type_name(look));
+    else
+        SAY("%zu restriction%s of the person looked at; view at level %s", n, n == 1 ? "" : "s",
+            level_name((int)look->level));
 }
 
 void find_restricted(const struct look *look, Carehub__V1__Reason denial, char text[FINDING_BYTES])

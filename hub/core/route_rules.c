@@ -5,6 +5,7 @@
 
 typedef Carehub__V1__PatientCard__Member Relation;
 typedef Carehub__V1__PatientCard__Consent Consent;
+typedef Carehub__V1__PatientCard__Setting Setting;
 
 static const char CONTINUITY_OF_CARE[] = "continuity-of-care";
 static const char COORDINATOR[] = "coordinator";
@@ -140,12 +141,37 @@ static Carehub__V1__Reason check_role(struct look *look)
     return PASSED;
 }
 
+static bool setting_applies(const struct look *look, const Setting *setting)
+{
+    const struct route_input *in = look->question->in;
+    return (setting->actor == 0 || setting->actor == look->number) &&
+           (setting->role[0] == '\0' || strcmp(setting->role, look->relation->role) == 0) &&
+           (setting->type == 0 || (Carehub__V1__EventType)setting->type == in->type) &&
+           in_force(setting->from_ms, setting->until_ms, in->now_ms);
+}
+
+/* The widest relaxation that applies lifts what the matrix says; then the narrowest ceiling counts. */
 static Carehub__V1__Reason check_cell(struct look *look)
 {
-    look->level = lesser((Carehub__V1__Level)look->cell->level, ceiling(look->relation->max_level));
+    const Carehub__V1__PatientCard *card = look->question->card;
+    look->level = (Carehub__V1__Level)look->cell->level;
+    for (size_t i = 0; i < card->n_settings; i++)
+        if (card->settings[i]->relaxes && card->settings[i]->level > look->level &&
+            setting_applies(look, card->settings[i]))
+            look->level = card->settings[i]->level;
+    look->level = lesser(look->level, ceiling(look->relation->max_level));
     if (look->grant && look->relation->grant == CAREHUB__V1__GRANT_KIND__INSURANCE)
         look->level = lesser(look->level, LEVEL(LEVEL_ADMINISTRATIVE));
     return look->level > LEVEL(LEVEL_NONE) ? PASSED : REASON(CELL_NONE);
+}
+
+static Carehub__V1__Reason check_settings(struct look *look)
+{
+    const Carehub__V1__PatientCard *card = look->question->card;
+    for (size_t i = 0; i < card->n_settings; i++)
+        if (!card->settings[i]->relaxes && setting_applies(look, card->settings[i]))
+            look->level = lesser(look->level, card->settings[i]->level);
+    return look->level > LEVEL(LEVEL_NONE) ? PASSED : REASON(RESTRICTED_BY_PERSON);
 }
 
 bool is_confidential(const struct route_input *in)
@@ -239,6 +265,7 @@ const struct rule relation_rules[RELATION_RULES] = {
     {REASON(NOT_ADDRESSED), check_addressed, find_addressed},
     {REASON(ROLE_UNKNOWN), check_role, find_role},
     {REASON(CELL_NONE), check_cell, find_cell},
+    {REASON(RESTRICTED_BY_PERSON), check_settings, find_settings},
     {REASON(RESTRICTED_EVENT), check_restricted, find_restricted},
     {REASON(NO_CONSENT), check_consent, find_consent},
     {REASON(PERSON_DECEASED), check_deceased, find_deceased},

@@ -46,7 +46,7 @@ struct rule {
 };
 
 /* First those on the actor alone, then those on each of its relations. Each may count on those before it. */
-enum { ACTOR_RULES = 4, RELATION_RULES = 9 };
+enum { ACTOR_RULES = 4, RELATION_RULES = 10 };
 extern const struct rule actor_rules[ACTOR_RULES];
 extern const struct rule relation_rules[RELATION_RULES];
 
@@ -83,7 +83,7 @@ Carehub__V1__Outcome reason_outcome(Carehub__V1__Reason reason);
 
 /* What the rules found, for people (route_explain.c). */
 rule_finding_fn find_known, find_received, find_standing, find_excluded, find_relation, find_addressed, find_role,
-    find_cell, find_restricted, find_consent, find_deceased, find_own, find_inbox;
+    find_cell, find_settings, find_restricted, find_consent, find_deceased, find_own, find_inbox;
 
 /* Short names for what is used most. */
 #define REASON(name) CAREHUB__V1__REASON__##name

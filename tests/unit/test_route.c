@@ -556,7 +556,7 @@ static void an_explanation_lists_the_rules_in_order_and_the_one_that_decided(voi
     struct route_decision decision;
     c.card.n_consents = 0;
     int n = route_explain(&c.in, GP, &decision, found, COUNT(found));
-    assert_int_equal(n, 4 + 6); /* the actor's rules, and those of the relation up to consent */
+    assert_int_equal(n, 4 + 7); /* the actor's rules, and those of the relation up to consent */
     for (int i = 0; i < n; i++) {
         assert_int_equal(found[i].passed, i < n - 1);
         assert_int_equal(found[i].decided, i == n - 1);

@@ -1,5 +1,6 @@
 #include "card.h"
 
+#include "catalogue.h"
 #include "facts.h"
 
 static const char *until(int64_t ms, char text[WHEN_CHARS])
@@ -85,6 +86,34 @@ void card_excluded(const Carehub__V1__PatientAnswer *patient, FILE *out, struct 
     }
 }
 
+void card_settings(const Carehub__V1__PatientAnswer *patient, FILE *out, struct style style)
+{
+    static const char *const headings[] = {"setting", "who", "type", "gets", "until", "place", NULL};
+    if (patient->n_settings == 0) {
+        fputs("No restrictions or relaxations.\n", out);
+        return;
+    }
+    struct table *table = table_new(headings);
+    for (size_t i = 0; i < patient->n_settings; i++) {
+        const Carehub__V1__PatientCard__Setting *s = patient->settings[i]->setting;
+        const char *actor = patient->settings[i]->actor, *type = event_type_name((Carehub__V1__EventType)s->type);
+        char when[WHEN_CHARS];
+        table_cell(table, TONE_STRONG, "%s", s->name);
+        table_cell(table, TONE_PLAIN, "%s%s%s",
+                   *actor     ? actor
+                   : *s->role ? ""
+                              : "everyone",
+                   *actor && *s->role ? " as " : "", s->role);
+        table_cell(table, TONE_PLAIN, "%s", type ? type : "all");
+        table_cell(table, TONE_PLAIN, "%s %s", s->relaxes ? "up to" : "at most",
+                   s->level ? level_text(s->level) : "nothing");
+        table_cell(table, TONE_PLAIN, "%.19s", until(s->until_ms, when));
+        table_cell(table, TONE_DIM, "#%llu", (unsigned long long)s->since);
+    }
+    table_print(table, out, style);
+    table_destroy(&table);
+}
+
 void card_grants(const Carehub__V1__PatientAnswer *patient, FILE *out, struct style style)
 {
     static const char *const headings[] = {"grant to", "name", "role", "kind", "up to", "until", "place", NULL};
@@ -108,7 +137,7 @@ void card_grants(const Carehub__V1__PatientAnswer *patient, FILE *out, struct st
 
 void card_all(const Carehub__V1__PatientAnswer *patient, FILE *out, struct style style)
 {
-    static card_fn *const parts[] = {card_consents, card_team, card_grants, card_excluded};
+    static card_fn *const parts[] = {card_consents, card_team, card_grants, card_excluded, card_settings};
     card_head(patient, out, style);
     for (size_t i = 0; i < sizeof parts / sizeof parts[0]; i++) {
         fputc('\n', out);

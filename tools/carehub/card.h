@@ -12,6 +12,7 @@ card_fn card_team;
 card_fn card_consents;
 card_fn card_excluded;
 card_fn card_grants;
+card_fn card_settings;
 card_fn card_all;
 
 /* Runs a command that asks for the patient in its first argument (as of --at, if it has that option) and

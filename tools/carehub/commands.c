@@ -51,6 +51,8 @@ const struct noun nouns[] = {
      "relation alone.",
      consent_commands},
     {"exclude", "actors that a person shuts out", "An exclusion beats everything else.", exclude_commands},
+    {"access", "what a person lets others know, beside the policy",
+     "Restrictions and relaxations by actor, role and type of event. An exclusion beats them all.", access_commands},
     {"grant", "access from outside the care team", "Grants have an end, and a purpose.", grant_commands},
     {"policy", "who may know what: the access matrix",
      "The policy is a file: it says which role gets which part of which type of event. It is in force from "

@@ -12,6 +12,7 @@ extern const struct command patient_commands[];
 extern const struct command team_commands[];
 extern const struct command consent_commands[];
 extern const struct command exclude_commands[];
+extern const struct command access_commands[];
 extern const struct command grant_commands[];
 extern const struct command policy_commands[];
 extern const struct command inbox_commands[];
