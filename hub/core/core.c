@@ -112,6 +112,7 @@ void batch_open(struct core *core)
         core->commit_time_place = 0;
     }
     endings_take(core);
+    expire_due(core);
 }
 
 uint64_t batch_append(struct core *core, Entry *entry, const struct person *person, const void *payload,

@@ -337,6 +337,7 @@ void sweep(struct core *core)
     look_at_disk(core);
     if (core->clock_suspect)
         return;
+    expire_due(core);
     for (size_t i = 0; i < core->registry.n_inboxes; i++) {
         for (int lane = 0; lane < LANES; lane++)
             expire_lane(core, core->registry.inboxes[i], lane);

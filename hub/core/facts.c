@@ -82,6 +82,8 @@ static bool resolve(struct fact_context *context)
     if (patient) {
         uint64_t number = *patient ? patient_resolve(context->core, *patient) : 0;
         context->person = person_get(context->core, number);
+        if (context->person)
+            expire_person(context->core, context->person);
         if (!context->person && !merged)
             return REFUSE(context, UNKNOWN_NAME, "patient",
                           "the hub does not know this person; register the patient first");
@@ -121,6 +123,9 @@ static Fact *without_identifiers(struct fact_context *context, const uint8_t *pa
         break;
     case CAREHUB__V1__FACT__FACT_IDENTIFIER_REMOVED:
         fact->identifier_removed->identifier = NULL;
+        break;
+    case CAREHUB__V1__FACT__FACT_MEMBER_ADDED:
+        fact->member_added->until_ms = context->until_ms; /* as it is in force */
         break;
     case CAREHUB__V1__FACT__FACT_GRANT_GIVEN:
         fact->grant_given->justification = (char *)"";

@@ -15,6 +15,7 @@ struct fact_context {
     struct person *other;        /* … of one with a `merged` field too */
     struct actor *actor;         /* of a fact with an `actor` field, … */
     struct client *subject;      /* … a `client` field */
+    int64_t until_ms;            /* the end of a MemberAdded, its own or by the policy */
     uint32_t number;             /* for log and answer: of what it registers */
     struct policy *policy;       /* read while checking a PolicyAdopted */
     Error **error;
@@ -43,6 +44,10 @@ extern const size_t n_registry_facts, n_identity_facts, n_person_facts, n_consen
 
 /* Takes over a changed copy of the person's card, made of borrowed parts. */
 void person_card_put(struct fact_context *context, struct person *person, const Carehub__V1__PatientCard *changed);
+
+/* Forgets a restriction, but not that it stopped what is queued. Nothing for a relaxation. */
+void person_card_stop_restriction(struct fact_context *context, Carehub__V1__PatientCard *card,
+                                  const Carehub__V1__PatientCard__Setting *setting);
 
 /* From here on nothing that is queued goes out to the actor (0: to all who are entitled by consent). The stop is the
  * last of the list. */

@@ -168,8 +168,17 @@ static bool check_access_set(struct fact_context *context)
                : REFUSE(context, TOO_MANY, "name", "the person has %d settings, the most", SETTINGS_MAX);
 }
 
-/* The settings without the one at `at`. What a restriction that goes kept from being delivered does not come after
- * all. */
+void person_card_stop_restriction(struct fact_context *context, Card *card, const Setting *setting)
+{
+    if (setting->relaxes || setting->from_ms > context->core->now_ms)
+        return;
+    Setting *gone = arena_copy(&context->core->scratch, setting, sizeof *gone);
+    gone->from_ms = gone->until_ms = 0;
+    person_card_stop(context, card, gone->actor, REASON(RESTRICTED_BY_PERSON));
+    card->stops[card->n_stops - 1]->setting = gone;
+}
+
+/* The settings without the one at `at`. What a restriction kept from being delivered does not come after it either. */
 static void drop_setting(struct fact_context *context, Card *card, size_t at)
 {
     struct arena *arena = &context->core->scratch;
@@ -178,12 +187,8 @@ static void drop_setting(struct fact_context *context, Card *card, size_t at)
     for (size_t i = 0; i < card->n_settings; i++)
         if (i != at)
             kept[n++] = card->settings[i];
-    if (at < card->n_settings && !card->settings[at]->relaxes && card->settings[at]->from_ms <= context->core->now_ms) {
-        Setting *gone = arena_copy(arena, card->settings[at], sizeof *gone);
-        gone->from_ms = gone->until_ms = 0;
-        person_card_stop(context, card, gone->actor, REASON(RESTRICTED_BY_PERSON));
-        card->stops[card->n_stops - 1]->setting = gone;
-    }
+    if (at < card->n_settings)
+        person_card_stop_restriction(context, card, card->settings[at]);
     card->settings = kept;
     card->n_settings = n;
 }

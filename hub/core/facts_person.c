@@ -90,22 +90,6 @@ static bool listed(size_t n, Member *const *members, uint32_t actor, const char 
     return false;
 }
 
-static bool lapsed(const struct fact_context *context, size_t n, Member *const *members)
-{
-    for (size_t i = 0; i < n; i++)
-        if (members[i]->actor == context->actor->number && members[i]->until_ms &&
-            members[i]->until_ms <= context->core->now_ms)
-            return true;
-    return false;
-}
-
-/* A relation that ended by its date and begins again does not bring back what was queued before it ended. */
-static void stop_if_lapsed(struct fact_context *context, Card *card)
-{
-    if (lapsed(context, card->n_members, card->members) || lapsed(context, card->n_grants, card->grants))
-        person_card_stop(context, card, context->actor->number, REASON(RELATION_ENDED));
-}
-
 static bool check_member_added(struct fact_context *context)
 {
     const Carehub__V1__MemberAdded *added = MESSAGE(context, MemberAdded);
@@ -121,6 +105,12 @@ static bool check_member_added(struct fact_context *context)
         listed(card->n_grants, card->grants, context->actor->number, "case-manager"))
         return REFUSE(context, INVALID, "actor", "%s is this person's case manager, and cannot be the coordinator too",
                       context->actor->card->name);
+    context->until_ms = added->until_ms;
+    if (!added->until_ms && added->basis == CAREHUB__V1__RELATION_BASIS__THERAPEUTIC_RELATION)
+        context->until_ms = policy_relation_until_ms(context->core->registry.policy, added->proof,
+                                                     added->from_ms ? added->from_ms : context->core->now_ms);
+    if (context->until_ms && context->until_ms <= context->core->now_ms)
+        return REFUSE(context, INVALID, "fromMs", "with this proof it has ended already: say until when it holds");
     if (card->n_members >= MEMBERS_MAX)
         return REFUSE(context, TOO_MANY, "actor", "the care team has %d members, the most", MEMBERS_MAX);
     return true;
@@ -135,10 +125,9 @@ static void apply_member_added(struct fact_context *context)
     member.role = added->role;
     member.since = context->place;
     member.from_ms = added->from_ms;
-    member.until_ms = added->until_ms;
+    member.until_ms = context->until_ms;
     member.basis = added->basis;
     member.proof = added->proof;
-    stop_if_lapsed(context, &card);
     card.members = relist(context, &card.n_members, card.members, member.actor, added->role, &member);
     put_card(context, &card);
 }
@@ -210,7 +199,6 @@ static void apply_grant_given(struct fact_context *context)
     grant.until_ms = given->until_ms;
     grant.grant = given->kind;
     grant.max_level = given->max_level;
-    stop_if_lapsed(context, &card);
     card.grants = relist(context, &card.n_grants, card.grants, grant.actor, given->role, &grant);
     put_card(context, &card);
 }

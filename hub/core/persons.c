@@ -240,4 +240,6 @@ void persons_put(struct persons *persons, struct person *person, uint64_t place,
     free(body);
     person->from_place = place;
     find_boundaries(person, now_ms);
+    if (person->stable_until_ms != INT64_MAX)
+        store_due_put(persons->store, person->number, person->stable_until_ms);
 }

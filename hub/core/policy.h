@@ -11,8 +11,15 @@
  *         insurer
  *     after-death                          # types that still go out for a person who has died
  *         PatientDeceased
- *     matrix                               # one row for each event type; a role that a row does not name
- * gets none InclusionFlagged gp = clinical, by relation, personal insurer = administrative
+ *     matrix                               # one row for each event type; a role that a row does not name gets none
+ *         InclusionFlagged
+ *             gp = clinical, by relation, personal
+ *             insurer = administrative
+ *     relations                            # how long a therapeutic relation lasts, by its kind of proof; may be left
+ * out, eid-read = 15 months             # as what follows unread                               # what nobody has read
+ * in this time goes to the next in line as well HospitalDischarge gp = 4 hours next-in-line                         #
+ * in this order: whoever of the team is entitled coordinator late-joiner                          # a new member is
+ * given the last one, if it is not older HospitalDischarge = 30 days
  *
  * A policy never changes once it is read. Pure, thread-safe. */
 #ifndef CAREHUB_POLICY_H
@@ -62,5 +69,16 @@ bool policy_any_by_relation(const struct policy *policy, Carehub__V1__EventType 
 
 /* How long a hold lasts before it is dead, in ms. */
 int64_t policy_hold_ms(const struct policy *policy);
+
+/* When a relation that begins at from_ms and has this kind of proof ends by itself; 0: it does not. */
+int64_t policy_relation_until_ms(const struct policy *policy, const char *proof, int64_t from_ms);
+
+/* How long a delivery of this type to this role may stay unread; 0: it is not watched. */
+int64_t policy_unread_ms(const struct policy *policy, int role, Carehub__V1__EventType type);
+/* The i-th role in line for what was not read; POLICY_ROLE_UNKNOWN past the last. */
+int policy_next_in_line(const struct policy *policy, int i);
+
+/* How old an event of this type may be to be given to a new member; 0: it is not. */
+int64_t policy_late_ms(const struct policy *policy, Carehub__V1__EventType type);
 
 #endif

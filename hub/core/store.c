@@ -39,6 +39,9 @@ static const char *const schema[] = {
     "CREATE TABLE step (inbox INTEGER NOT NULL, lane INTEGER NOT NULL, number INTEGER NOT NULL,"
     "  place INTEGER NOT NULL, PRIMARY KEY (inbox, lane, number, place)) STRICT, WITHOUT ROWID;"
     "CREATE TABLE commit_time (last_place INTEGER PRIMARY KEY, at_ms INTEGER NOT NULL) STRICT;",
+    /* version 2 */
+    "CREATE TABLE due (at_ms INTEGER NOT NULL, subject INTEGER NOT NULL, PRIMARY KEY (at_ms, subject)) STRICT,"
+    "  WITHOUT ROWID;",
 };
 static_assert(sizeof schema / sizeof *schema == STORE_SCHEMA_VERSION, "one step for each version");
 
@@ -53,6 +56,9 @@ static const char *const sql[STATEMENTS] = {
     [ENTRY_PUT] = "INSERT INTO entry VALUES (?1, ?2, ?3, ?4, ?5)",
     [ENTRY_GET] = "SELECT at_ms, leaf, body, payload FROM entry WHERE place = ?1",
     [ENTRY_LAST] = "SELECT place, at_ms FROM entry ORDER BY place DESC LIMIT 1",
+    [DUE_PUT] = "INSERT OR IGNORE INTO due VALUES (?1, ?2)",
+    [DUE_NEXT] = "SELECT at_ms, subject FROM due WHERE at_ms <= ?1 ORDER BY at_ms, subject LIMIT 1",
+    [DUE_REMOVE] = "DELETE FROM due WHERE at_ms = ?1 AND subject = ?2",
     [ID_PUT] = "INSERT INTO id VALUES (?1, ?2)",
     [ID_FIND] = "SELECT place FROM id WHERE id = ?1",
     [ID_FORGET] = "DELETE FROM id WHERE id IN (SELECT id FROM id WHERE id < ?1 AND place < ?2 ORDER BY id LIMIT ?3)",

@@ -19,7 +19,7 @@
 #include "arena.h"
 #include "vault.h"
 
-enum { STORE_SCHEMA_VERSION = 1, STORE_ERROR_BYTES = 512 };
+enum { STORE_SCHEMA_VERSION = 2, STORE_ERROR_BYTES = 512 };
 
 enum store_result { STORE_OK = 0, STORE_NONE = 1, STORE_DAMAGED = 2 };
 
@@ -77,6 +77,13 @@ void store_identifier_put(struct store *store, const uint8_t hash[DIGEST_BYTES],
 void store_identifier_remove(struct store *store, const uint8_t hash[DIGEST_BYTES]);
 /* The subject, or 0. */
 uint64_t store_identifier_find(struct store *store, const uint8_t hash[DIGEST_BYTES]);
+
+/* When something of a person ends or begins by its date. Put again with another date, both stand; a person that is
+ * looked at in vain costs nothing. */
+void store_due_put(struct store *store, uint64_t subject, int64_t at_ms);
+/* The first that is due; false: none before or at that time. */
+bool store_due_next(struct store *store, int64_t now_ms, uint64_t *subject, int64_t *at_ms);
+void store_due_remove(struct store *store, uint64_t subject, int64_t at_ms);
 
 /* ---- Ids of events and facts ------------------------------------------------------------------------------------ */
 

@@ -164,6 +164,41 @@ uint64_t store_identifier_find(struct store *store, const uint8_t hash[DIGEST_BY
     return (uint64_t)number_of(store, statement, 0);
 }
 
+/* ---- Dates ------------------------------------------------------------------------------------------------------ */
+
+static void due_run(struct store *store, enum statement which, uint64_t subject, int64_t at_ms)
+{
+    sqlite3_stmt *statement = store->statements[which];
+    sqlite3_bind_int64(statement, 1, at_ms);
+    sqlite3_bind_int64(statement, 2, (int64_t)subject);
+    store_run(store, statement);
+}
+
+void store_due_put(struct store *store, uint64_t subject, int64_t at_ms)
+{
+    due_run(store, DUE_PUT, subject, at_ms);
+}
+
+void store_due_remove(struct store *store, uint64_t subject, int64_t at_ms)
+{
+    due_run(store, DUE_REMOVE, subject, at_ms);
+}
+
+bool store_due_next(struct store *store, int64_t now_ms, uint64_t *subject, int64_t *at_ms)
+{
+    sqlite3_stmt *statement = store->statements[DUE_NEXT];
+    sqlite3_bind_int64(statement, 1, now_ms);
+    int result = sqlite3_step(statement);
+    if (result != SQLITE_ROW && result != SQLITE_DONE)
+        store_fail(store, "reading what is due");
+    if (result == SQLITE_ROW) {
+        *at_ms = sqlite3_column_int64(statement, 0);
+        *subject = (uint64_t)sqlite3_column_int64(statement, 1);
+    }
+    sqlite3_reset(statement);
+    return result == SQLITE_ROW;
+}
+
 /* ---- Ids and numbers -------------------------------------------------------------------------------------------- */
 
 void store_id_put(struct store *store, const uint8_t id[16], uint64_t place)

@@ -77,15 +77,30 @@ class Consent:
 
 
 @dataclasses.dataclass
+class Setting:
+    actor: int  # 0: any
+    role: str
+    type: str
+    level: int
+    relaxes: bool
+    from_ms: int
+    until_ms: int
+
+
+@dataclasses.dataclass
 class Person:
     members: list = dataclasses.field(default_factory=list)
     grants: list = dataclasses.field(default_factory=list)
     consents: list = dataclasses.field(default_factory=list)
     excluded: set = dataclasses.field(default_factory=set)
+    settings: dict = dataclasses.field(default_factory=dict)
     deceased: bool = False
+    merged_into: int = 0
+    merges: dict = dataclasses.field(default_factory=dict)  # number -> exclusions that came with it
 
-    def relations(self):
-        return self.members + self.grants
+    def relations(self, now_ms):
+        """Those that have not ended by their date; what has is no relation any more."""
+        return [r for r in self.members + self.grants if not r.until_ms or now_ms < r.until_ms]
 
 
 @dataclasses.dataclass
@@ -124,11 +139,31 @@ class State:
                 handler(entry, getattr(entry.fact.fact, kind))
         elif what == "event":
             self.events[entry.place] = entry, {d.actor: d for d in entry.event.decisions}
+        elif what == "expiry":
+            self._check_expiry(entry)
         elif what == "held":
             self.events[entry.held.event_place][1][entry.held.decision.actor] = entry.held.decision
 
     def _person(self, entry):
         return self.people[entry.patient]
+
+    def deciding(self, number):
+        """The person whose team and consent decide: itself, or the one that it was merged into."""
+        while self.people[number].merged_into:
+            number = self.people[number].merged_into
+        return self.people[number]
+
+    def _check_expiry(self, entry):
+        """It names what was due, and nothing else."""
+        person, kinds = self._person(entry), log.ExpiryEntry.Ended
+        lists = {kinds.MEMBERSHIP: person.members, kinds.GRANT: person.grants, kinds.CONSENT: person.consents,
+                 kinds.SETTING: person.settings.values()}
+        due = {(kind, thing.since) for kind, things in lists.items() if kind != kinds.SETTING for thing in things
+               if thing.until_ms and thing.until_ms <= entry.at_ms}
+        named = {(ended.kind, ended.since) for ended in entry.expiry.ended if ended.kind != kinds.SETTING}
+        assert named <= due, f"place {entry.place}: {named - due} was not due"
+        for things in (person.members, person.grants, person.consents):
+            things[:] = [thing for thing in things if not thing.until_ms or thing.until_ms > entry.at_ms]
 
     def _actor_set(self, entry, fact):
         if fact.name not in self.names:
@@ -189,6 +224,26 @@ class State:
     def _exclusion_lifted(self, entry, fact):
         self._person(entry).excluded.discard(self.names[fact.actor])
 
+    def _access_set(self, entry, fact):
+        self._person(entry).settings[fact.name] = Setting(self.names.get(fact.actor_name, 0), fact.role, fact.type,
+                                                          fact.level, fact.relaxes, fact.from_ms, fact.until_ms)
+
+    def _access_lifted(self, entry, fact):
+        del self._person(entry).settings[fact.name]
+
+    def _patients_merged(self, entry, fact):
+        if fact.patient.number == fact.merged.number or not fact.merged.number:
+            return  # one person already
+        survivor, other = self.people[fact.patient.number], self.people[fact.merged.number]
+        survivor.merges[fact.merged.number] = other.excluded - survivor.excluded
+        survivor.excluded |= other.excluded
+        other.merged_into = fact.patient.number
+
+    def _patients_separated(self, entry, fact):
+        survivor = self.people[fact.patient.number]
+        survivor.excluded -= survivor.merges.pop(fact.merged.number)
+        self.people[fact.merged.number].merged_into = 0
+
     def _policy_adopted(self, entry, fact):
         self.policy = Policy(fact.text)
 
@@ -236,7 +291,7 @@ class Question:
         self.consent = max(consents, key=lambda c: c.since, default=None)
 
     def candidates(self):
-        numbers = {r.actor for r in self.person.relations()}
+        numbers = {r.actor for r in self.person.relations(self.now_ms)}
         return numbers | {number for number, d in self.original.items() if d.outcome == log.DELIVER}
 
     def received(self, actor):
@@ -254,7 +309,8 @@ class Question:
         reason = self.actor_alone(actor)
         if reason:
             return Decision(outcome_of(reason), reason)
-        looks = [self.relation(actor, r) for r in self.person.relations() if r.actor == actor.number]
+        looks = [self.relation(actor, r) for r in self.person.relations(self.now_ms)
+                 if r.actor == actor.number]
         if not looks:
             return Decision(log.WITHHOLD, log.NO_RELATION)
         rank = {log.DELIVER: 2, log.HOLD: 1, log.WITHHOLD: 0}
@@ -286,18 +342,20 @@ class Question:
 
     def steps(self, actor, relation):
         policy, event = self.state.policy, self.event
-        if relation.until_ms and relation.until_ms <= self.now_ms:
-            yield log.RELATION_ENDED
-        elif relation.from_ms > self.now_ms:
+        if relation.from_ms > self.now_ms:
             yield log.RELATION_NOT_STARTED
         yield 0
         yield 0 if self.addressed(actor, relation) else log.NOT_ADDRESSED
         yield 0 if relation.role in policy.roles else log.ROLE_UNKNOWN
         cell = policy.cell(relation.role, event.type)
-        level = min(cell.level, ceiling(relation.max_level))
+        settings = [s for s in self.person.settings.values() if self.applies(s, actor, relation)]
+        level = max([cell.level] + [s.level for s in settings if s.relaxes])
+        level = min(level, ceiling(relation.max_level))
         if relation.grant == reg.INSURANCE:
             level = min(level, reg.LEVEL_ADMINISTRATIVE)
         yield 0 if level else log.CELL_NONE
+        level = min([level] + [s.level for s in settings if not s.relaxes])
+        yield 0 if level else log.RESTRICTED_BY_PERSON
         restricted = event.confidentiality not in (ev.CONFIDENTIALITY_UNSPECIFIED, ev.NORMAL)
         yield log.RESTRICTED_EVENT if restricted and not cell.restricted else 0
         covered = min(level, ceiling(self.consent.classes)) if self.consent else 0
@@ -317,6 +375,10 @@ class Question:
             reason = log.MEMBER_BY_RELATION if by_relation else log.MEMBER_WITH_CONSENT
         yield Decision(log.DELIVER, reason, level, relation.role, relation.since,
                        0 if by_relation else self.consent.since, False, inboxes)
+
+    def applies(self, setting, actor, relation):
+        return (in_force(setting, self.now_ms) and setting.actor in (0, actor.number)
+                and setting.role in ("", relation.role) and setting.type in ("", type_name(self.event.type)))
 
     def addressed(self, actor, relation):
         to = self.event.addressees

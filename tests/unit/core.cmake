@@ -1,5 +1,5 @@
 # The core, driven message by message.
-foreach(name access core core_edges identity_facts)
+foreach(name access core core_edges expiry identity_facts)
   add_executable(test_${name} ${CMAKE_CURRENT_LIST_DIR}/test_${name}.c ${CMAKE_CURRENT_LIST_DIR}/core_fixture.c)
   target_link_libraries(test_${name} PRIVATE carehub_core PkgConfig::CMOCKA carehub_options)
   target_compile_definitions(test_${name} PRIVATE
