@@ -179,8 +179,9 @@ static void set_id(struct fhir_job *job, Carehub__V1__Event *event)
         fhir_hex(digest, sizeof digest, content);
     }
     snprintf(name, sizeof name, "%s|%s|%s|%s", job->wanted->identity, event_type_name(event->type), original, content);
+    // A correction that goes back to what was said before is a new one when its request is.
     const struct eventid_native native = {
-        .sender = in->sender, .id = name, .time = job->wanted->named ? "" : in->idempotency_key};
+        .sender = in->sender, .id = name, .time = job->wanted->named && corrects->len == 0 ? "" : in->idempotency_key};
     uint8_t id[EVENTID_BYTES];
     if (!id_time(job, event, &ms))
         return;

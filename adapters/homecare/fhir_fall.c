@@ -95,8 +95,9 @@ static void add_measurement(struct fhir_job *job, Carehub__V1__FallReported *fal
     fhir_append(job, &fall->measurements, &fall->n_measurements, made);
 }
 
-static void take_component(struct fhir_job *job, Carehub__V1__FallReported *fall, const struct fhir_node *component)
+static void take_component(struct fhir_job *job, void *arg, const struct fhir_node *component)
 {
+    Carehub__V1__FallReported *fall = arg;
     struct fhir_node code = fhir_get(component, "code");
     if (fhir_concept_has(job, &code, SYSTEM_FALL_DETAIL, "injury"))
         take_injury(job, component, fall);
@@ -143,16 +144,12 @@ static void take_conditions(struct fhir_job *job, Carehub__V1__FallReported *fal
 
 void fhir_fall_components(struct fhir_job *job, Carehub__V1__FallReported *fall)
 {
-    struct fhir_node components = fhir_get(job->resource, "component"), place = fhir_get(job->resource, "location");
-    size_t count = fhir_count(job->problems, &components, FHIR_LIST_MAX);
+    struct fhir_node place = fhir_get(job->resource, "location");
     take_severity(job, fall);
     take_conditions(job, fall);
     if (fhir_is_object(job->problems, &place))
         fall->place = fhir_coded_new(job, "", "", fhir_text(job->problems, &place, "display"));
-    for (size_t i = 0; i < count; i++) {
-        struct fhir_node one = fhir_at(&components, i);
-        take_component(job, fall, &one);
-    }
+    fhir_each_part(job, take_component, fall);
     fhir_take_notes(job, &fall->note, job->resource, "note");
     if (fall->injury_detail[0] == '\0')
         fhir_set_text(job, &fall->injury_detail, fhir_text(job->problems, job->resource, "valueString"));

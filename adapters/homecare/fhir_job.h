@@ -19,6 +19,7 @@
 #define SYSTEM_ROLE "urn:carehub:role"             // the same, of everybody of a role
 #define SYSTEM_MESSAGE_KIND "urn:carehub:message"  // categories of a message: note, question, report
 #define SYSTEM_EVENT_TYPE "urn:carehub:event-type" // names of the event catalogue
+#define SYSTEM_REFERRAL "urn:carehub:referral"     // how far a referral is: made, accepted, refused
 
 struct fhir_entry {
     struct fhir_node node;     // Bundle.entry[i]
@@ -74,7 +75,21 @@ struct fhir_kind {
     const char *(*translate)(struct fhir_job *job);
 };
 
-// ---- Documents (fhir_read.c)
+// ---- Documents (fhir_read.c, fhir_bundle.c)
+
+#define FHIR_TAKEN "taken are Observation, QuestionnaireResponse, AdverseEvent, Communication, Encounter and Flag"
+
+// NULL for a type that is not taken.
+const struct fhir_kind *fhir_kind_of(const char *type);
+
+// A member's string, "" if there is none, without complaint: whoever uses the element complains.
+const char *fhir_quiet_text(const struct fhir_node *from, const char *name);
+
+// Has an entry translated; false if it is already wanted.
+bool fhir_want(struct fhir_document *document, size_t entry);
+
+// Looks through a Bundle. What is wrong with it as a whole is a problem.
+void fhir_want_bundle(struct fhir_document *document, struct problems *problems);
 
 // The resource that a Reference leads to, within the resource or its Bundle; NULL json if none.
 struct fhir_node fhir_resolve(const struct fhir_job *job, const struct fhir_node *reference);
@@ -158,6 +173,16 @@ const char *fhir_adverse_event(struct fhir_job *job);
 const char *fhir_flag(struct fhir_job *job);
 const char *fhir_communication(struct fhir_job *job);
 const char *fhir_encounter(struct fhir_job *job);
+const char *fhir_questionnaire_response(struct fhir_job *job);
+
+// Calls for each part of an Observation that has a code and value of its own: its components, then its members
+// (hasMember) as far as they are in the Bundle or contained, and what their own components are.
+typedef void fhir_part_fn(struct fhir_job *job, void *arg, const struct fhir_node *part);
+void fhir_each_part(struct fhir_job *job, fhir_part_fn *fn, void *arg);
+
+// Adds a score with a value to a list of an event; nothing without a value. `item` is taken over.
+void fhir_add_score(struct fhir_job *job, Carehub__V1__Score ***scores, size_t *count, Carehub__V1__Coded *item,
+                    const char *value);
 
 // The event type that a concept stands for, 0 if no rule and no known code says; *coding is the one that did.
 Carehub__V1__EventType fhir_type_by_code(struct fhir_job *job, const struct fhir_node *concept,

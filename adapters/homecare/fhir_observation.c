@@ -4,6 +4,7 @@
 
 #include <json-c/json_object.h>
 
+#include "catalogue.h"
 #include "fhir_job.h"
 
 #define SCORE_CHARS 256
@@ -78,30 +79,92 @@ static bool is_survey(struct fhir_job *job)
     return false;
 }
 
+// The type of event that a category names outright, 0 if none does.
+static Carehub__V1__EventType type_by_category(struct fhir_job *job)
+{
+    static const Carehub__V1__EventType types[] = {
+        CAREHUB__V1__EVENT_TYPE__FALL_REPORTED, CAREHUB__V1__EVENT_TYPE__CONDITION_CHANGED,
+        CAREHUB__V1__EVENT_TYPE__ASSESSMENT_COMPLETED, CAREHUB__V1__EVENT_TYPE__CARER_STRAIN,
+        CAREHUB__V1__EVENT_TYPE__PATIENT_REPORTED};
+    struct fhir_node categories = fhir_get(job->resource, "category");
+    size_t count = fhir_count(job->problems, &categories, FHIR_LIST_MAX);
+    for (size_t i = 0; i < count; i++) {
+        struct fhir_node one = fhir_at(&categories, i);
+        for (size_t k = 0; k < sizeof types / sizeof types[0]; k++)
+            if (fhir_concept_has(job, &one, SYSTEM_EVENT_TYPE, event_type_name(types[k])))
+                return types[k];
+    }
+    return CAREHUB__V1__EVENT_TYPE__EVENT_TYPE_UNSPECIFIED;
+}
+
+// ---- Parts
+
+static void each_component(struct fhir_job *job, const struct fhir_node *of, fhir_part_fn *fn, void *arg)
+{
+    struct fhir_node components = fhir_get(of, "component");
+    size_t count = fhir_count(job->problems, &components, FHIR_LIST_MAX);
+    for (size_t i = 0; i < count; i++) {
+        struct fhir_node one = fhir_at(&components, i);
+        fn(job, arg, &one);
+    }
+}
+
+static bool is_void(struct fhir_job *job, const struct fhir_node *observation)
+{
+    const char *status = fhir_text(job->problems, observation, "status");
+    return strcmp(status, "entered-in-error") == 0 || strcmp(status, "cancelled") == 0;
+}
+
+void fhir_each_part(struct fhir_job *job, fhir_part_fn *fn, void *arg)
+{
+    struct fhir_node members = fhir_get(job->resource, "hasMember");
+    size_t count = fhir_count(job->problems, &members, FHIR_LIST_MAX);
+    each_component(job, job->resource, fn, arg);
+    for (size_t i = 0; i < count; i++) {
+        struct fhir_node one = fhir_at(&members, i), member = fhir_resolve(job, &one);
+        if (member.json == NULL || member.json == job->resource->json) {
+            fhir_add_remark(job, "member-elsewhere");
+        } else if (!is_void(job, &member)) {
+            fn(job, arg, &member);
+            each_component(job, &member, fn, arg);
+        }
+    }
+}
+
 // ---- Results
 
-static void add_score(struct fhir_job *job, Carehub__V1__Score ***scores, size_t *count, const struct fhir_node *from)
+struct scores {
+    Carehub__V1__Score ***list;
+    size_t *count;
+};
+
+void fhir_add_score(struct fhir_job *job, Carehub__V1__Score ***scores, size_t *count, Carehub__V1__Coded *item,
+                    const char *value)
 {
-    char value[SCORE_CHARS];
-    if (!fhir_value_text(job, from, value, sizeof value))
+    Carehub__V1__Score *score = value[0] != '\0' ? fhir_new(job, &carehub__v1__score__descriptor) : NULL;
+    if (score == NULL) {
+        if (item != NULL)
+            carehub__v1__coded__free_unpacked(item, NULL);
         return;
-    Carehub__V1__Score *score = fhir_new(job, &carehub__v1__score__descriptor);
-    if (score == NULL)
-        return;
-    score->item = fhir_take_concept(job, from, "code");
+    }
+    score->item = item;
     fhir_set_text(job, &score->value, value);
     fhir_append(job, scores, count, score);
 }
 
-static void add_scores(struct fhir_job *job, Carehub__V1__Score ***scores, size_t *count)
+static void add_score(struct fhir_job *job, void *arg, const struct fhir_node *from)
 {
-    struct fhir_node components = fhir_get(job->resource, "component");
-    size_t n = fhir_count(job->problems, &components, FHIR_LIST_MAX);
-    add_score(job, scores, count, job->resource);
-    for (size_t i = 0; i < n; i++) {
-        struct fhir_node one = fhir_at(&components, i);
-        add_score(job, scores, count, &one);
-    }
+    const struct scores *scores = arg;
+    char value[SCORE_CHARS];
+    if (fhir_value_text(job, from, value, sizeof value))
+        fhir_add_score(job, scores->list, scores->count, fhir_take_concept(job, from, "code"), value);
+}
+
+static void add_scores(struct fhir_job *job, Carehub__V1__Score ***list, size_t *count)
+{
+    struct scores scores = {list, count};
+    add_score(job, &scores, job->resource);
+    fhir_each_part(job, add_score, &scores);
 }
 
 static void fill_assessment(struct fhir_job *job, Carehub__V1__AssessmentCompleted *b, Carehub__V1__Time **at)
@@ -119,7 +182,7 @@ static void fill_assessment(struct fhir_job *job, Carehub__V1__AssessmentComplet
         fhir_set_time(job, &b->at, &(struct fhir_time){(*at)->unix_ms, (*at)->offset_minutes, (*at)->precision});
     if (b->n_scores == 0)
         FHIR_PROBLEM(job->problems, PROBLEM_ERROR, PROBLEM_REQUIRED, job->resource,
-                     "an assessment has a result: a value, or components with values");
+                     "an assessment has a result: a value, or components or members with values");
 }
 
 static void fill_strain(struct fhir_job *job, Carehub__V1__CarerStrain *b)
@@ -140,8 +203,9 @@ static void fill_reported(struct fhir_job *job, Carehub__V1__PatientReported *b)
 
 // ---- A change of condition
 
-static void add_test(struct fhir_job *job, Carehub__V1__ConditionChanged *b, const struct fhir_node *from)
+static void add_test(struct fhir_job *job, void *arg, const struct fhir_node *from)
 {
+    Carehub__V1__ConditionChanged *b = arg;
     struct fhir_node value = fhir_choice(from, "value", "valueQuantity");
     Carehub__V1__Quantity *quantity = fhir_quantity(job, &value);
     Carehub__V1__Measurement *test = quantity != NULL ? fhir_new(job, &carehub__v1__measurement__descriptor) : NULL;
@@ -158,16 +222,12 @@ static void add_test(struct fhir_job *job, Carehub__V1__ConditionChanged *b, con
 static void fill_condition(struct fhir_job *job, Carehub__V1__ConditionChanged *b, const char *code)
 {
     char words[SCORE_CHARS];
-    struct fhir_node components = fhir_get(job->resource, "component"), sign = fhir_get(job->resource, code),
+    struct fhir_node sign = fhir_get(job->resource, code),
                      value = fhir_choice(job->resource, "value", "valueCodeableConcept");
-    size_t n = fhir_count(job->problems, &components, FHIR_LIST_MAX);
     b->sign = fhir_concept(job, &sign);
     b->severity = fhir_first_concept(job, job->resource, "interpretation");
     add_test(job, b, job->resource);
-    for (size_t i = 0; i < n; i++) {
-        struct fhir_node one = fhir_at(&components, i);
-        add_test(job, b, &one);
-    }
+    fhir_each_part(job, add_test, b);
     fhir_take_notes(job, &b->observation, job->resource, "note");
     if (b->observation[0] == '\0' && value.json == NULL && b->n_point_of_care_tests == 0 &&
         fhir_value_text(job, job->resource, words, sizeof words))
@@ -280,7 +340,11 @@ const char *fhir_observation(struct fhir_job *job)
         return status != NULL ? status->nothing : NULL;
     if (status->verb == FHIR_RETRACT) // what is in error may be incomplete: nothing more of it is read
         return fhir_withdraw(job);
-    Carehub__V1__EventType type = fhir_type_by_code(job, &code, &kind);
+    Carehub__V1__EventType said = type_by_category(job), type = fhir_type_by_code(job, &code, &kind);
+    if (said != CAREHUB__V1__EVENT_TYPE__EVENT_TYPE_UNSPECIFIED)
+        type = said;
+    if (type == CAREHUB__V1__EVENT_TYPE__FALL_REPORTED && kind == NULL)
+        kind = fhir_concept(job, &code);
     if (type == CAREHUB__V1__EVENT_TYPE__EVENT_TYPE_UNSPECIFIED)
         type = is_survey(job) ? CAREHUB__V1__EVENT_TYPE__ASSESSMENT_COMPLETED : fhir_type_by_code(job, &value, &kind);
     if (type == CAREHUB__V1__EVENT_TYPE__EVENT_TYPE_UNSPECIFIED)

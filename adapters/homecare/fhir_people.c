@@ -244,7 +244,7 @@ static void take_author(struct fhir_job *job, Carehub__V1__Author *author, const
 
 void fhir_author(struct fhir_job *job, Carehub__V1__Author *author)
 {
-    static const char *const elements[] = {"performer", "recorder", "sender", "author", "serviceProvider"};
+    static const char *const elements[] = {"performer", "recorder", "sender", "author", "source", "serviceProvider"};
     for (size_t i = 0; i < sizeof elements / sizeof elements[0]; i++) {
         struct fhir_node node = fhir_get(job->resource, elements[i]);
         if (!json_object_is_type(node.json, json_type_array)) {

@@ -1,4 +1,4 @@
-// Documents: a text with one resource or a Bundle, what in it may become events, and all of it together.
+// Documents: a text with one resource or a Bundle, and all that comes of it together.
 #include "fhir_read.h"
 
 #include <stdio.h>
@@ -12,11 +12,11 @@
 #include "pbjson.h"
 
 #define TYPE_MAX_BYTES 40u
-#define TAKEN "taken are Observation, AdverseEvent, Communication, Encounter and Flag"
 
 static const char *const observation_times[] = {"issued", "effectiveDateTime", "effectiveInstant", NULL};
 static const char *const adverse_event_times[] = {"recordedDate", "detected", "date", NULL};
 static const char *const communication_times[] = {"sent", "received", NULL};
+static const char *const questionnaire_times[] = {"authored", NULL};
 static const char *const no_times[] = {NULL};
 
 static const struct fhir_kind kinds[] = {
@@ -25,16 +25,10 @@ static const struct fhir_kind kinds[] = {
     {"Communication", communication_times, fhir_communication},
     {"Encounter", no_times, fhir_encounter},
     {"Flag", no_times, fhir_flag},
+    {"QuestionnaireResponse", questionnaire_times, fhir_questionnaire_response},
 };
 
-// What others refer to. In a Bundle they are looked into; on their own they are nothing to the hub.
-static const char *const supporting[] = {
-    "Patient",  "Practitioner",      "PractitionerRole", "Organization", "Location",   "RelatedPerson",
-    "CareTeam", "HealthcareService", "EpisodeOfCare",    "Condition",    "Provenance", "MessageHeader",
-    "Device",   "Coverage",
-};
-
-static const struct fhir_kind *kind_of(const char *type)
+const struct fhir_kind *fhir_kind_of(const char *type)
 {
     for (size_t i = 0; i < sizeof kinds / sizeof kinds[0]; i++)
         if (strcmp(kinds[i].type, type) == 0)
@@ -42,211 +36,23 @@ static const struct fhir_kind *kind_of(const char *type)
     return NULL;
 }
 
-static bool is_supporting(const char *type)
-{
-    for (size_t i = 0; i < sizeof supporting / sizeof supporting[0]; i++)
-        if (strcmp(supporting[i], type) == 0)
-            return true;
-    return false;
-}
-
-// ---- References
-
-// Members that are looked at before anything else are read without complaint: whoever uses them complains.
-static const char *quiet_text(const struct fhir_node *from, const char *name)
-{
-    struct fhir_node node = fhir_get(from, name);
-    return json_object_is_type(node.json, json_type_string) ? json_object_get_string(node.json) : "";
-}
-
-const char *fhir_type_of(const struct fhir_node *resource)
-{
-    return quiet_text(resource, "resourceType");
-}
-
-static struct fhir_node resolve_contained(const struct fhir_node *resource, const char *id)
-{
-    struct fhir_node contained = fhir_get(resource, "contained");
-    size_t count = json_object_is_type(contained.json, json_type_array) ? json_object_array_length(contained.json) : 0;
-    for (size_t i = 0; i < count && i < FHIR_ENTRIES_MAX; i++) {
-        struct fhir_node one = fhir_at(&contained, i);
-        if (strcmp(quiet_text(&one, "id"), id) == 0)
-            return one;
-    }
-    return (struct fhir_node){0};
-}
-
-// Whether text is "…/Type/id", or that alone. A version ("/_history/2") is no part of what is looked for.
-static bool names(const char *text, const struct fhir_entry *entry)
-{
-    char tail[FHIR_EPISODE_CHARS];
-    int len = snprintf(tail, sizeof tail, "%s/%s", entry->type, entry->id);
-    const char *version = strstr(text, "/_history/");
-    size_t text_len = version != NULL ? (size_t)(version - text) : strlen(text);
-    if (entry->id[0] == '\0' || len >= (int)sizeof tail || text_len < (size_t)len)
-        return false;
-    const char *at = text + text_len - len;
-    return memcmp(at, tail, (size_t)len) == 0 && (at == text || at[-1] == '/');
-}
-
-static struct fhir_node resolve_text(const struct fhir_document *document, const char *text)
-{
-    for (size_t i = 0; i < document->n_entries; i++)
-        if (text[0] != '\0' && strcmp(document->entries[i].full_url, text) == 0)
-            return document->entries[i].resource;
-    for (size_t i = 0; i < document->n_entries; i++)
-        if (names(text, &document->entries[i]))
-            return document->entries[i].resource;
-    return (struct fhir_node){0};
-}
-
-struct fhir_node fhir_resolve(const struct fhir_job *job, const struct fhir_node *reference)
-{
-    const char *text = quiet_text(reference, "reference");
-    if (text[0] == '#')
-        return resolve_contained(job->resource, text + 1);
-    return resolve_text(job->document, text);
-}
-
-// ---- What a document holds
-
-static bool add_wanted(struct fhir_document *d, size_t entry)
-{
-    for (size_t i = 0; i < d->n_wanted; i++)
-        if (d->wanted[i].entry == entry)
-            return false;
-    struct fhir_wanted *wanted = &d->wanted[d->n_wanted++];
-    wanted->entry = entry;
-    wanted->kind = kind_of(d->entries[entry].type);
-    fhir_identify(d, wanted);
-    return true;
-}
-
-static void index_entries(struct fhir_document *d, struct problems *problems)
-{
-    struct fhir_node array = fhir_get(&d->root, "entry");
-    d->n_entries = fhir_count(problems, &array, FHIR_ENTRIES_MAX);
-    for (size_t i = 0; i < d->n_entries; i++) {
-        struct fhir_entry *entry = &d->entries[i];
-        entry->node = fhir_at(&array, i);
-        entry->node.from = &d->root;
-        entry->resource = fhir_get(&entry->node, "resource");
-        entry->full_url = quiet_text(&entry->node, "fullUrl");
-        entry->type = fhir_type_of(&entry->resource);
-        entry->id = quiet_text(&entry->resource, "id");
-    }
-}
-
-// ---- Messages: the header, and what it is about
-
-static void want_focus(struct fhir_document *d, const struct fhir_node *reference, struct problems *problems)
-{
-    struct fhir_node found = resolve_text(d, quiet_text(reference, "reference"));
-    for (size_t i = 0; i < d->n_entries; i++) {
-        if (found.json == NULL || d->entries[i].resource.json != found.json)
-            continue;
-        if (kind_of(d->entries[i].type) == NULL)
-            FHIR_PROBLEM(problems, PROBLEM_ERROR, PROBLEM_NOT_SUPPORTED, reference,
-                         "a message about this type of resource is not taken; " TAKEN);
-        else
-            add_wanted(d, i);
-        return;
-    }
-    FHIR_PROBLEM(problems, PROBLEM_ERROR, PROBLEM_NOT_FOUND, reference,
-                 "the message's focus is not in its Bundle; put the resource there, under this fullUrl");
-}
-
-static void want_message(struct fhir_document *d, struct problems *problems)
-{
-    if (d->n_entries == 0 || strcmp(d->entries[0].type, "MessageHeader") != 0) {
-        struct fhir_node entry = fhir_get(&d->root, "entry");
-        FHIR_PROBLEM(problems, PROBLEM_ERROR, PROBLEM_STRUCTURE, &entry,
-                     "the first entry of a message must be its MessageHeader");
-        return;
-    }
-    const struct fhir_node *header = &d->entries[0].resource;
-    struct fhir_node focus = fhir_get(header, "focus");
-    size_t count = fhir_count(problems, &focus, FHIR_ENTRIES_MAX);
-    for (size_t i = 0; i < count; i++) {
-        struct fhir_node one = fhir_at(&focus, i);
-        want_focus(d, &one, problems);
-    }
-    if (count == 0)
-        FHIR_PROBLEM(problems, PROBLEM_ERROR, PROBLEM_REQUIRED, &focus,
-                     "the message does not say what it is about: name the resource here");
-}
-
-// ---- Transactions and batches
-
-static bool method_ok(const struct fhir_entry *entry, struct problems *problems)
-{
-    struct fhir_node request = fhir_get(&entry->node, "request"), method = fhir_get(&request, "method");
-    const char *is = quiet_text(&request, "method");
-    if (strcmp(is, "POST") == 0 || strcmp(is, "PUT") == 0)
-        return true;
-    FHIR_PROBLEM(problems, PROBLEM_ERROR, is[0] == '\0' ? PROBLEM_REQUIRED : PROBLEM_NOT_SUPPORTED, &method,
-                 "only POST and PUT are taken; to take something back, send it with its status entered-in-error");
-    return false;
-}
-
-static void want_entries(struct fhir_document *d, struct problems *problems)
-{
-    for (size_t i = 0; i < d->n_entries; i++) {
-        const struct fhir_entry *entry = &d->entries[i];
-        bool ok = method_ok(entry, problems);
-        if (ok && is_supporting(entry->type))
-            continue;
-        if (ok && kind_of(entry->type) == NULL)
-            FHIR_PROBLEM(problems, PROBLEM_ERROR, entry->type[0] == '\0' ? PROBLEM_REQUIRED : PROBLEM_NOT_SUPPORTED,
-                         &entry->resource, "resources of this type are not taken; " TAKEN);
-        add_wanted(d, i);
-        if (!ok)
-            d->wanted[d->n_wanted - 1].kind = NULL;
-    }
-    if (d->n_wanted == 0)
-        FHIR_PROBLEM(problems, PROBLEM_ERROR, PROBLEM_REQUIRED, &d->root,
-                     "there is nothing in the Bundle that the hub takes");
-}
-
-static void want_bundle(struct fhir_document *d, struct problems *problems)
-{
-    static const struct {
-        const char *type;
-        enum fhir_bundle is;
-    } types[] = {{"message", FHIR_MESSAGE}, {"transaction", FHIR_TRANSACTION}, {"batch", FHIR_BATCH}};
-    struct fhir_node node = fhir_get(&d->root, "type");
-    const char *type = quiet_text(&d->root, "type");
-    for (size_t i = 0; i < sizeof types / sizeof types[0]; i++)
-        if (strcmp(types[i].type, type) == 0)
-            d->bundle = types[i].is;
-    if (d->bundle == FHIR_NO_BUNDLE) {
-        FHIR_PROBLEM(problems, PROBLEM_ERROR, type[0] == '\0' ? PROBLEM_REQUIRED : PROBLEM_NOT_SUPPORTED, &node,
-                     "a Bundle must be of type message, transaction or batch");
-        return;
-    }
-    snprintf(d->kind, sizeof d->kind, "Bundle/%s", type);
-    index_entries(d, problems);
-    if (d->bundle == FHIR_MESSAGE)
-        want_message(d, problems);
-    else
-        want_entries(d, problems);
-}
+// ---- A resource on its own
 
 static void want_resource(struct fhir_document *d, struct problems *problems)
 {
     const char *type = d->root.name;
-    const struct fhir_kind *kind = kind_of(type);
+    const struct fhir_kind *kind = fhir_kind_of(type);
     if (kind == NULL) {
         problems_add(problems, PROBLEM_ERROR, type[0] == '\0' ? PROBLEM_REQUIRED : PROBLEM_NOT_SUPPORTED, type,
                      type[0] == '\0' ? "not a FHIR resource: it has no resourceType"
-                                     : "resources of this type are not taken; " TAKEN);
+                                     : "resources of this type are not taken; " FHIR_TAKEN);
         return;
     }
     snprintf(d->kind, sizeof d->kind, "%s", type);
     d->n_entries = 1;
     d->entries[0] =
-        (struct fhir_entry){.resource = d->root, .full_url = "", .type = type, .id = quiet_text(&d->root, "id")};
-    add_wanted(d, 0);
+        (struct fhir_entry){.resource = d->root, .full_url = "", .type = type, .id = fhir_quiet_text(&d->root, "id")};
+    fhir_want(d, 0);
 }
 
 // ---- The document
@@ -291,7 +97,7 @@ struct fhir_document *fhir_document_new(const char *text, size_t len, const stru
     if (parse(d, text, len, problems)) {
         d->root = fhir_root(d->tree, type_of_tree(d->tree));
         if (strcmp(d->root.name, "Bundle") == 0)
-            want_bundle(d, problems);
+            fhir_want_bundle(d, problems);
         else
             want_resource(d, problems);
     }
@@ -335,6 +141,16 @@ void fhir_document_key(const struct fhir_document *self, uint8_t key[FHIR_KEY_BY
     crypto_hash_sha256_final(&state, key);
 }
 
+const char *fhir_document_id(const struct fhir_document *self)
+{
+    return fhir_quiet_text(&self->root, "id");
+}
+
+size_t fhir_document_entries(const struct fhir_document *self)
+{
+    return self->n_entries;
+}
+
 size_t fhir_document_items(const struct fhir_document *self)
 {
     return self->n_wanted;
@@ -343,6 +159,11 @@ size_t fhir_document_items(const struct fhir_document *self)
 const char *fhir_document_episode(const struct fhir_document *self, size_t item)
 {
     return self->wanted[item].episode;
+}
+
+const char *fhir_document_identity(const struct fhir_document *self, size_t item)
+{
+    return self->wanted[item].identity;
 }
 
 // ---- Translating
@@ -388,7 +209,9 @@ bool fhir_translate(const struct fhir_document *self, fhir_past_fn *past, void *
                                .problems = problems};
         if (past != NULL)
             job.past_count = past(arg, wanted->episode, &job.past);
-        result->items[i] = (struct fhir_item){.entry = wanted->entry, .first_event = result->n_events};
+        result->items[i] = (struct fhir_item){.entry = wanted->entry,
+                                              .type = wanted->kind != NULL ? wanted->kind->type : "",
+                                              .first_event = result->n_events};
         all = translate_item(&job, &result->items[i]) && all;
     }
     if (all || self->bundle == FHIR_BATCH)

@@ -1,14 +1,17 @@
 // FHIR R4 resources to care events: a pure mapping, without I/O, clock or state of its own.
 //
 //     Observation    a fall (SNOMED CT 1912002 and its kinds), an assessment (category survey, BelRAI and the known
-//                    LOINC codes, with its components as scores), or anything else: ConditionChanged
+//                    LOINC codes, with its components and members as scores), or anything else: ConditionChanged. A
+//                    category of the system urn:carehub:event-type says outright which of these it is, or that it is
+//                    CarerStrain or PatientReported
+//     QuestionnaireResponse   AssessmentCompleted; of the patient's own hand, PatientReported
 //     AdverseEvent   a fall that happened; other events: ConditionChanged
 //     Flag           ConditionChanged
 //     Communication  TeamMessage
 //     Encounter      HospitalAdmission, EmergencyVisit, CareTransition, HospitalDischarge: see fhir_encounter.c
 //     Bundle         message: what the MessageHeader's focus names; transaction, batch: each of the above in it
 //
-// A deployment adds codes of its own with rules (CarerStrain has no code that everybody uses). Resources that only
+// A deployment adds codes of its own with rules. Resources that only
 // support others (Patient, Practitioner, Organization, …) are looked into, and yield nothing themselves.
 //
 // Corrections. FHIR tells states, not events: the same resource comes again, changed or with a status that takes it
@@ -81,11 +84,20 @@ void fhir_document_key(const struct fhir_document *self, uint8_t key[FHIR_KEY_BY
 // SHA-256 of the text.
 void fhir_document_digest(const struct fhir_document *self, uint8_t digest[FHIR_KEY_BYTES]);
 
+// The id of the resource or Bundle itself, "" if it has none. Of the document.
+const char *fhir_document_id(const struct fhir_document *self);
+
+// How many entries the Bundle has, 1 without one.
+size_t fhir_document_entries(const struct fhir_document *self);
+
 size_t fhir_document_items(const struct fhir_document *self);
 
 // The episode of an item: what earlier events about the same thing have as correlation id (for an Encounter) and are
 // found by. Of the document.
 const char *fhir_document_episode(const struct fhir_document *self, size_t item);
+
+// What an item is at its sender: "Observation|urn:zorg:obs|17". Of the document.
+const char *fhir_document_identity(const struct fhir_document *self, size_t item);
 
 enum fhir_outcome {
     FHIR_EVENTS,  // n_events of them
@@ -94,7 +106,8 @@ enum fhir_outcome {
 };
 
 struct fhir_item {
-    size_t entry; // of the Bundle; else 0
+    size_t entry;     // of the Bundle; else 0
+    const char *type; // static: "Observation"; "" of what is not taken
     enum fhir_outcome outcome;
     const char *why; // static, stable, short: "unchanged"; with FHIR_NOTHING
     size_t first_event, n_events;

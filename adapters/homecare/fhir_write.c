@@ -184,7 +184,13 @@ static struct json_object *put_bundle(struct writer *w, const char *urn)
 struct json_object *fhir_message(const Carehub__V1__Event *event, const Carehub__V1__Event *original,
                                  const struct fhir_route *route, struct problems *problems)
 {
-    const struct write_kind *kind = write_kind_of(event->type);
+    return write_message_of(event, original, route, write_kind_of(event->type), problems);
+}
+
+struct json_object *write_message_of(const Carehub__V1__Event *event, const Carehub__V1__Event *original,
+                                     const struct fhir_route *route, const struct write_kind *kind,
+                                     struct problems *problems)
+{
     struct writer w = {.event = event, .content = event, .route = route};
     char urn[FHIR_URN_CHARS];
     if (kind == NULL || event->id.len != EVENTID_BYTES) {

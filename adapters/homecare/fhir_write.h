@@ -5,8 +5,13 @@
 //     HospitalAdmission, CareTransition, HospitalDischarge   Encounter; notification-admit, -transfer, -discharge
 //     EmergencyVisit                                          Encounter of class EMER; -admit, or -discharge when left
 //     FallReported, ConditionChanged, AssessmentCompleted,
-//     CarerStrain                                             Observation; the event's own type name as code
+//     CarerStrain, PatientReported                            Observation; the event's own type name as code
 //     TeamMessage                                             Communication; the same
+//     TaskAssigned                                            Task
+//     ReferralMade, CrisisReferral                            ServiceRequest
+//     VaccinationStatus                                       Immunization
+//     all others                                              Communication: each field as a line of text, under the
+//                                                             event's type as category; see fhir_write_general.c
 //
 // The header's id is the event's id; the focus of a stay has the same id in all messages about the stay, and that of
 // anything else in all messages about the same event. An amendment is the whole resource again; a retraction says what

@@ -11,8 +11,6 @@
 #define SYSTEM_CATEGORY "http://terminology.hl7.org/CodeSystem/observation-category"
 #define SYSTEM_THREAD "urn:carehub:thread"
 
-#define BODY(w, TYPE, name) ((w)->content->body_case == CAREHUB__V1__EVENT__BODY_##TYPE ? (w)->content->name : NULL)
-
 // ---- Observations
 
 static struct json_object *begin_observation(struct writer *w, struct json_object *observation,
@@ -128,27 +126,57 @@ static bool same_code(const Carehub__V1__Coded *a, const Carehub__V1__Coded *b)
     return a != NULL && b != NULL && strcmp(a->code, b->code) == 0 && strcmp(a->system, b->system) == 0;
 }
 
+// The category survey; and where a code alone would not tell, the event's own type.
+static void put_survey(struct writer *w, struct json_object *observation, bool type_too)
+{
+    struct json_object *categories = make_array(&w->m);
+    make_push(&w->m, categories, write_fixed(w, SYSTEM_CATEGORY, "survey", "Survey"));
+    if (type_too)
+        make_push(&w->m, categories, write_fixed(w, SYSTEM_EVENT_TYPE, event_type_name(w->event->type), ""));
+    make_put(&w->m, observation, "category", categories);
+}
+
 // A score of the instrument itself is the Observation's value; the others are components.
+static void put_scores(struct writer *w, struct json_object *observation, struct json_object *parts,
+                       const Carehub__V1__Coded *instrument, size_t count, Carehub__V1__Score **scores)
+{
+    bool valued = false;
+    for (size_t i = 0; i < count; i++) {
+        if (!valued && same_code(scores[i]->item, instrument)) {
+            write_value(w, observation, scores[i]->value);
+            valued = true;
+            continue;
+        }
+        struct json_object *code = write_concept(w, scores[i]->item);
+        write_value(w, add_component(w, parts, code != NULL ? code : write_words(w, "Score")), scores[i]->value);
+    }
+}
+
 static void write_assessment(struct writer *w, struct json_object *observation)
 {
     const Carehub__V1__AssessmentCompleted *b = BODY(w, ASSESSMENT_COMPLETED, assessment_completed);
     struct json_object *parts =
         begin_observation(w, observation, b != NULL ? b->instrument : NULL, "404684003", "Clinical finding");
-    bool valued = false;
-    write_put_one(w, observation, "category", write_fixed(w, SYSTEM_CATEGORY, "survey", "Survey"));
-    for (size_t i = 0; b != NULL && i < b->n_scores; i++) {
-        const Carehub__V1__Score *score = b->scores[i];
-        if (!valued && same_code(score->item, b->instrument)) {
-            write_value(w, observation, score->value);
-            valued = true;
-            continue;
-        }
-        struct json_object *code = write_concept(w, score->item);
-        write_value(w, add_component(w, parts, code != NULL ? code : write_fixed(w, SYSTEM_EVENT_TYPE, "score", "")),
-                    score->value);
-    }
-    if (b != NULL)
+    put_survey(w, observation, false);
+    if (b != NULL && b->requested && w->correction == CORRECTION_NONE)
+        make_text(&w->m, observation, "status", "registered");
+    if (b != NULL) {
+        put_scores(w, observation, parts, b->instrument, b->n_scores, b->scores);
         write_document(w, "Assessment report", b->report);
+    }
+    end_observation(w, observation, parts);
+}
+
+static void write_reported(struct writer *w, struct json_object *observation)
+{
+    const Carehub__V1__PatientReported *b = BODY(w, PATIENT_REPORTED, patient_reported);
+    struct json_object *parts =
+        begin_observation(w, observation, b != NULL ? b->instrument : NULL, "404684003", "Clinical finding");
+    put_survey(w, observation, true);
+    if (b != NULL) {
+        put_scores(w, observation, parts, b->instrument, b->n_scores, b->scores);
+        write_note(w, observation, b->text);
+    }
     end_observation(w, observation, parts);
 }
 
@@ -157,6 +185,7 @@ static void write_strain(struct writer *w, struct json_object *observation)
     const Carehub__V1__CarerStrain *b = BODY(w, CARER_STRAIN, carer_strain);
     struct json_object *parts =
         begin_observation(w, observation, b != NULL ? b->instrument : NULL, "404684003", "Clinical finding");
+    put_survey(w, observation, true);
     if (b != NULL) {
         write_value(w, observation, b->score);
         write_put_concepts(w, observation, "interpretation", b->respite_need);
@@ -195,22 +224,22 @@ static void put_payload(struct writer *w, struct json_object *communication, con
         json_object_put(list);
 }
 
-static void write_message(struct writer *w, struct json_object *communication)
+void write_begin_communication(struct writer *w, struct json_object *communication)
 {
-    static const char *const priorities[] = {[CAREHUB__V1__URGENCY__ROUTINE] = "routine",
-                                             [CAREHUB__V1__URGENCY__SAME_DAY] = "urgent",
-                                             [CAREHUB__V1__URGENCY__IMMEDIATE] = "stat"};
-    const Carehub__V1__TeamMessage *b = BODY(w, TEAM_MESSAGE, team_message);
     const Carehub__V1__Author *author = w->event->author;
-    Carehub__V1__Urgency urgency = event_urgency(w->content);
     make_text(&w->m, communication, "status", w->correction == CORRECTION_RETRACTS ? "entered-in-error" : "completed");
-    if (urgency > 0 && urgency < sizeof priorities / sizeof priorities[0])
-        make_text(&w->m, communication, "priority", priorities[urgency]);
+    write_priority(w, communication);
     write_reference(w, communication, "subject", w->patient);
     write_time(w, communication, "sent", w->content->occurred_at);
     struct json_object *sender = author != NULL ? write_party(w, "Practitioner", author->professional) : NULL;
     if (sender != NULL)
         make_put(&w->m, communication, "sender", sender);
+}
+
+static void write_team_message(struct writer *w, struct json_object *communication)
+{
+    const Carehub__V1__TeamMessage *b = BODY(w, TEAM_MESSAGE, team_message);
+    write_begin_communication(w, communication);
     if (b == NULL)
         return;
     put_kind(w, communication, b->kind);
@@ -257,6 +286,10 @@ static const char *code_emergency(const Carehub__V1__Event *event)
 
 const struct write_kind *write_kind_of(Carehub__V1__EventType type)
 {
+#define GENERAL(TYPE)                                                                                                  \
+    {                                                                                                                  \
+        CAREHUB__V1__EVENT_TYPE__##TYPE, "Communication", NULL, write_general, NULL                                    \
+    }
     static const struct write_kind kinds[] = {
         {CAREHUB__V1__EVENT_TYPE__HOSPITAL_ADMISSION, "Encounter", code_admit, write_admission, write_hospital},
         {CAREHUB__V1__EVENT_TYPE__HOSPITAL_DISCHARGE, "Encounter", code_discharge, write_discharge, write_hospital},
@@ -266,8 +299,25 @@ const struct write_kind *write_kind_of(Carehub__V1__EventType type)
         {CAREHUB__V1__EVENT_TYPE__CONDITION_CHANGED, "Observation", NULL, write_condition, NULL},
         {CAREHUB__V1__EVENT_TYPE__ASSESSMENT_COMPLETED, "Observation", NULL, write_assessment, NULL},
         {CAREHUB__V1__EVENT_TYPE__CARER_STRAIN, "Observation", NULL, write_strain, NULL},
-        {CAREHUB__V1__EVENT_TYPE__TEAM_MESSAGE, "Communication", NULL, write_message, NULL},
+        {CAREHUB__V1__EVENT_TYPE__PATIENT_REPORTED, "Observation", NULL, write_reported, NULL},
+        {CAREHUB__V1__EVENT_TYPE__TEAM_MESSAGE, "Communication", NULL, write_team_message, NULL},
+        {CAREHUB__V1__EVENT_TYPE__TASK_ASSIGNED, "Task", NULL, write_task, NULL},
+        {CAREHUB__V1__EVENT_TYPE__REFERRAL_MADE, "ServiceRequest", NULL, write_referral, NULL},
+        {CAREHUB__V1__EVENT_TYPE__CRISIS_REFERRAL, "ServiceRequest", NULL, write_crisis, NULL},
+        {CAREHUB__V1__EVENT_TYPE__VACCINATION_STATUS, "Immunization", NULL, write_vaccination, NULL},
+        GENERAL(INCLUSION_FLAGGED),
+        GENERAL(MEDICATION_CHANGED),
+        GENERAL(MEDICATION_REVIEWED),
+        GENERAL(ADHERENCE_CONCERN),
+        GENERAL(FALL_ADVICE_ISSUED),
+        GENERAL(CARE_PLAN_UPDATED),
+        GENERAL(GOAL_UPDATED),
+        GENERAL(CASE_CONFERENCE),
+        GENERAL(COORDINATION_CHANGED),
+        GENERAL(ADVANCE_CARE_PLAN_UPDATED),
+        GENERAL(PATIENT_DECEASED),
     };
+#undef GENERAL
     for (size_t i = 0; i < sizeof kinds / sizeof kinds[0]; i++)
         if (kinds[i].type == type)
             return &kinds[i];

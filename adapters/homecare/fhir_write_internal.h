@@ -56,15 +56,42 @@ struct json_object *write_attachment(struct writer *w, const Carehub__V1__Refere
 // A document elsewhere, as an entry of its own; nothing if it is NULL.
 void write_document(struct writer *w, const char *what, const Carehub__V1__Reference *from);
 
+// The urgency as "priority", which Communication, Task and ServiceRequest have alike.
+void write_priority(struct writer *w, struct json_object *object);
+
+// The patient as a member that FHIR demands, also where nobody may be named.
+void write_subject(struct writer *w, struct json_object *object, const char *name);
+
+// An identifier as the only one of a list; nothing if the value is "".
+void write_own_identifier(struct writer *w, struct json_object *object, const char *system, const char *value);
+
+// A CodeableConcept of words alone.
+struct json_object *write_words(struct writer *w, const char *words);
+
 // Puts `value` as the only element of an array; nothing if it is NULL.
 void write_put_one(struct writer *w, struct json_object *object, const char *name, struct json_object *value);
 
-// ---- Bodies: the focus of the message (fhir_write_body.c, fhir_write_encounter.c)
+// ---- Bodies: the focus of the message (fhir_write_body.c, and where it is said)
 
+// The body that is written, NULL if there is none: a notice has none.
+#define BODY(w, TYPE, name) ((w)->content->body_case == CAREHUB__V1__EVENT__BODY_##TYPE ? (w)->content->name : NULL)
+
+void write_begin_communication(struct writer *w, struct json_object *communication);
+
+// fhir_write_encounter.c
 void write_admission(struct writer *w, struct json_object *encounter);
 void write_discharge(struct writer *w, struct json_object *encounter);
 void write_emergency(struct writer *w, struct json_object *encounter);
 void write_transition(struct writer *w, struct json_object *encounter);
+// fhir_write_request.c
+void write_task(struct writer *w, struct json_object *task);
+void write_referral(struct writer *w, struct json_object *request);
+void write_crisis(struct writer *w, struct json_object *request);
+void write_vaccination(struct writer *w, struct json_object *immunization);
+
+// fhir_write_general.c
+void write_general(struct writer *w, struct json_object *communication);
+
 const Carehub__V1__Party *write_hospital(const Carehub__V1__Event *event); // of the four that have one; else NULL
 
 struct write_kind {
@@ -77,6 +104,11 @@ struct write_kind {
 
 // NULL if there is no message for the type.
 const struct write_kind *write_kind_of(Carehub__V1__EventType type);
+
+// fhir_message, with a focus of that kind: for a format that says more of a type than this one. kind may be NULL.
+struct json_object *write_message_of(const Carehub__V1__Event *event, const Carehub__V1__Event *original,
+                                     const struct fhir_route *route, const struct write_kind *kind,
+                                     struct problems *problems);
 
 // The encounter's number, "" if there is none: of the four bodies that have one.
 const char *write_encounter_id(const Carehub__V1__Event *event);

@@ -6,6 +6,7 @@
 #include <json-c/json_object.h>
 #include <sodium.h>
 
+#include "catalogue.h"
 #include "fhir_time.h"
 #include "fhir_write_internal.h"
 #include "identifier.h"
@@ -173,6 +174,13 @@ void write_put_concepts(struct writer *w, struct json_object *object, const char
     write_put_one(w, object, name, write_concept(w, coded));
 }
 
+struct json_object *write_words(struct writer *w, const char *words)
+{
+    struct json_object *concept = make_object(&w->m);
+    make_text(&w->m, concept, "text", words);
+    return concept;
+}
+
 // ---- Values
 
 void write_quantity(struct writer *w, struct json_object *object, const char *name, const Carehub__V1__Quantity *from)
@@ -181,6 +189,34 @@ void write_quantity(struct writer *w, struct json_object *object, const char *na
     put_number(w, quantity, "value", from->value);
     make_text(&w->m, quantity, "unit", from->unit);
     make_put(&w->m, object, name, quantity);
+}
+
+void write_priority(struct writer *w, struct json_object *object)
+{
+    static const char *const priorities[] = {[CAREHUB__V1__URGENCY__ROUTINE] = "routine",
+                                             [CAREHUB__V1__URGENCY__SAME_DAY] = "urgent",
+                                             [CAREHUB__V1__URGENCY__IMMEDIATE] = "stat"};
+    Carehub__V1__Urgency urgency = event_urgency(w->content);
+    if (urgency > 0 && urgency < sizeof priorities / sizeof priorities[0])
+        make_text(&w->m, object, "priority", priorities[urgency]);
+}
+
+void write_subject(struct writer *w, struct json_object *object, const char *name)
+{
+    struct json_object *reference = make_object(&w->m);
+    make_text(&w->m, reference, w->patient[0] != '\0' ? "reference" : "display",
+              w->patient[0] != '\0' ? w->patient : "not disclosed");
+    make_put(&w->m, object, name, reference);
+}
+
+void write_own_identifier(struct writer *w, struct json_object *object, const char *system, const char *value)
+{
+    if (value[0] == '\0')
+        return;
+    struct json_object *made = make_object(&w->m);
+    make_text(&w->m, made, "system", system);
+    make_text(&w->m, made, "value", value);
+    write_put_one(w, object, "identifier", made);
 }
 
 void write_value(struct writer *w, struct json_object *object, const char *value)

@@ -4,6 +4,8 @@
 
 #include <stdbool.h>
 
+#define JSON_TEXT (JSON_C_TO_STRING_PLAIN | JSON_C_TO_STRING_NOSLASHESCAPE) // how trees are written
+
 struct json_object;
 
 struct maker {

@@ -60,7 +60,9 @@ const char *problem_code_name(enum problem_code code)
         [PROBLEM_VALUE] = "value",           [PROBLEM_NOT_SUPPORTED] = "not-supported",
         [PROBLEM_NOT_FOUND] = "not-found",   [PROBLEM_TOO_LONG] = "too-long",
         [PROBLEM_TOO_COSTLY] = "too-costly", [PROBLEM_BUSINESS_RULE] = "business-rule",
-        [PROBLEM_NO_STORE] = "no-store",     [PROBLEM_NOTE] = "informational",
+        [PROBLEM_DUPLICATE] = "duplicate",   [PROBLEM_FORBIDDEN] = "forbidden",
+        [PROBLEM_TRANSIENT] = "transient",   [PROBLEM_NO_STORE] = "no-store",
+        [PROBLEM_NOTE] = "informational",
     };
     return names[code];
 }

@@ -32,8 +32,11 @@ enum problem_code {
     PROBLEM_TOO_LONG,
     PROBLEM_TOO_COSTLY, // too many of something
     PROBLEM_BUSINESS_RULE,
-    PROBLEM_NO_STORE, // no memory
-    PROBLEM_NOTE,     // nothing is wrong
+    PROBLEM_DUPLICATE, // its name stands for something else already
+    PROBLEM_FORBIDDEN, // the sender may not
+    PROBLEM_TRANSIENT, // not now; sending it again helps
+    PROBLEM_NO_STORE,  // no memory
+    PROBLEM_NOTE,      // nothing is wrong
 };
 
 struct problem {

@@ -13,6 +13,8 @@
 // before in the encounter is handed in by the caller. A correction of what the caller does not know yields nothing:
 // making an event of it would tell people that something happened now which happened another time, or not at all.
 //
+// A discharge takes along the references of letters that came before it (mdm.h).
+//
 // Sources: HL7 v2.5.1 chapter 3 (3.3 trigger events, 3.4.2 PID, 3.4.3 PV1, 3.4.4 PV2), chapter 6 (6.5.2 DG1); 2.5.3 for
 // empty ("no change") and null ("delete").
 //
@@ -39,6 +41,7 @@ enum adt_outcome {
     ADT_NOTHING_TO_CORRECT, // A08, A11, A12 or A13 of an encounter of which no such event is known
     ADT_UNCHANGED,          // A08 that changes nothing in the event
     ADT_UNIDENTIFIED,       // the patient has no identifier that may be used
+    ADT_NOTHING,            // taken, and nothing comes of it for another reason: adt_result.why
     ADT_NO_MEMORY,
 };
 
@@ -57,6 +60,8 @@ struct adt_input {
 
 struct adt_result {
     enum adt_outcome outcome;
+    const char *why;           // a stable short name of the outcome, or of what is behind ADT_NOTHING; static
+    bool notable;              // nothing comes of it, and an operator should have a look at it
     Carehub__V1__Event *event; // with ADT_EVENT; the caller frees it: carehub__v1__event__free_unpacked
 };
 

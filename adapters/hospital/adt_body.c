@@ -145,6 +145,17 @@ static void recall_admission(struct adt_job *job, Carehub__V1__HospitalDischarge
     }
 }
 
+// A letter that came before the discharge was told of by itself, and now gets its place. See mdm.h.
+static void recall_letter(struct adt_job *job, Carehub__V1__HospitalDischarge *b)
+{
+    for (size_t i = job->in->past_count; i-- > 0 && b->letter == NULL;) {
+        const Carehub__V1__Event *past = job->in->past[i];
+        if (past->body_case == CAREHUB__V1__EVENT__BODY_TEAM_MESSAGE && past->team_message->n_attachments > 0 &&
+            past->confidentiality != CAREHUB__V1__CONFIDENTIALITY__RESTRICTED)
+            b->letter = adt_message_copy(job, &past->team_message->attachments[0]->base);
+    }
+}
+
 static const Carehub__V1__Time *fill_discharge(struct adt_job *job, ProtobufCMessage *body)
 {
     Carehub__V1__HospitalDischarge *b = (Carehub__V1__HospitalDischarge *)body;
@@ -163,6 +174,8 @@ static const Carehub__V1__Time *fill_discharge(struct adt_job *job, ProtobufCMes
         take_destination(job, &b->destination);
     adt_take_doctor(job, &b->attending, 7);
     adt_take_diagnoses(job, &b->diagnoses, &b->n_diagnoses);
+    if (!job->amending)
+        recall_letter(job, b);
     return b->discharged_at;
 }
 
@@ -244,17 +257,19 @@ static const struct body *body_of(Carehub__V1__EventType type)
     return NULL;
 }
 
+bool adt_has_body(Carehub__V1__EventType type)
+{
+    return body_of(type) != NULL;
+}
+
 // The members of the oneof are pointers in one union, so that any of them gives all. NULL without memory.
 static ProtobufCMessage *body_get(struct adt_job *job, Carehub__V1__Event *event, const struct body *body)
 {
     if (event->body_case != CAREHUB__V1__EVENT__BODY__NOT_SET)
         return (ProtobufCMessage *)event->hospital_discharge;
-    ProtobufCMessage *made = malloc(body->descriptor->sizeof_message);
-    if (made == NULL) {
-        job->no_memory = true;
+    ProtobufCMessage *made = adt_message_new(job, body->descriptor);
+    if (made == NULL)
         return NULL;
-    }
-    protobuf_c_message_init(body->descriptor, made);
     event->body_case = body->is;
     event->hospital_discharge = (Carehub__V1__HospitalDischarge *)made;
     return made;

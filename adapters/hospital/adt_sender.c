@@ -19,6 +19,15 @@ static void list_clear(struct adt_list *list)
     list->count = 0;
 }
 
+static void codes_clear(struct adt_code *codes, size_t count)
+{
+    for (size_t i = 0; i < count; i++) {
+        free(codes[i].from);
+        free(codes[i].to);
+        free(codes[i].display);
+    }
+}
+
 void adt_sender_destroy(struct adt_sender **self)
 {
     struct adt_sender *sender = *self;
@@ -29,11 +38,9 @@ void adt_sender_destroy(struct adt_sender **self)
         list_clear(&sender->rules[i].authorities);
         list_clear(&sender->rules[i].types);
     }
-    for (size_t i = 0; i < sender->disposition_count; i++) {
-        free(sender->dispositions[i].from);
-        free(sender->dispositions[i].to);
-        free(sender->dispositions[i].display);
-    }
+    codes_clear(sender->dispositions, sender->disposition_count);
+    codes_clear(sender->code_systems, sender->code_system_count);
+    list_clear(&sender->letter_types);
     list_clear(&sender->application);
     list_clear(&sender->facility);
     hl7v2_zone_destroy(&sender->zone);
@@ -43,6 +50,7 @@ void adt_sender_destroy(struct adt_sender **self)
     free(sender->nihdi);
     free(sender->cbe);
     free(sender->zone_name);
+    free(sender->document_system);
     free(sender);
     *self = NULL;
 }
@@ -125,10 +133,51 @@ bool adt_is_nihdi(const char *authority)
     return authority[0] != '\0' && adt_list_has(&names, authority);
 }
 
+static const struct adt_code *find_code(const struct adt_code *codes, size_t count, const char *from)
+{
+    for (size_t i = 0; i < count; i++)
+        if (strcasecmp(codes[i].from, from) == 0)
+            return &codes[i];
+    return NULL;
+}
+
 const struct adt_code *adt_sender_disposition(const struct adt_sender *self, const char *code)
 {
-    for (size_t i = 0; i < self->disposition_count; i++)
-        if (strcasecmp(self->dispositions[i].from, code) == 0)
-            return &self->dispositions[i];
-    return NULL;
+    return find_code(self->dispositions, self->disposition_count, code);
+}
+
+// Names of table 0396, and what Belgian systems write for it.
+static const struct adt_code builtin_systems[] = {
+    {(char *)"I10", (char *)"http://hl7.org/fhir/sid/icd-10", NULL},
+    {(char *)"ICD10", (char *)"http://hl7.org/fhir/sid/icd-10", NULL},
+    {(char *)"I10C", (char *)"http://hl7.org/fhir/sid/icd-10-cm", NULL},
+    {(char *)"I9", (char *)"http://hl7.org/fhir/sid/icd-9-cm", NULL},
+    {(char *)"I9C", (char *)"http://hl7.org/fhir/sid/icd-9-cm", NULL},
+    {(char *)"SCT", (char *)"http://snomed.info/sct", NULL},
+    {(char *)"SNOMED-CT", (char *)"http://snomed.info/sct", NULL},
+    {(char *)"ICPC2", (char *)"http://hl7.org/fhir/sid/icpc-2", NULL},
+    {(char *)"CNK", (char *)"cnk", NULL},
+    {(char *)"CD-DRUG-CNK", (char *)"cnk", NULL},
+    {(char *)"ATC", (char *)"http://www.whocc.no/atc", NULL},
+    {(char *)"CD-ATC", (char *)"http://www.whocc.no/atc", NULL},
+    {(char *)"NDC", (char *)"http://hl7.org/fhir/sid/ndc", NULL},
+    {(char *)"RXNORM", (char *)"http://www.nlm.nih.gov/research/umls/rxnorm", NULL},
+    {(char *)"LN", (char *)"http://loinc.org", NULL},
+    {(char *)"HL70162", (char *)"http://terminology.hl7.org/CodeSystem/v2-0162", NULL},
+    {(char *)"HL70335", (char *)"http://terminology.hl7.org/CodeSystem/v2-0335", NULL},
+};
+
+const char *adt_sender_code_system(const struct adt_sender *self, const char *name)
+{
+    const struct adt_code *code = find_code(self->code_systems, self->code_system_count, name);
+    if (code == NULL)
+        code = find_code(builtin_systems, sizeof builtin_systems / sizeof builtin_systems[0], name);
+    return code != NULL ? code->to : name;
+}
+
+bool adt_sender_is_letter(const struct adt_sender *self, const char *type)
+{
+    if (self->letter_types.count > 0)
+        return adt_list_has(&self->letter_types, type);
+    return strcasecmp(type, "DS") == 0; // table 0270: discharge summary
 }

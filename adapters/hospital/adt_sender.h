@@ -11,6 +11,7 @@
 #define ADT_LIST_MAX 32u           // items of one list
 #define ADT_RULES_MAX 32u          // identifier rules of one sender, the built-in ones not counted
 #define ADT_CODES_MAX 256u         // codes of table 0112 of one sender
+#define ADT_SYSTEMS_MAX 64u        // names of code systems of one sender
 #define ADT_SETTING_MAX_BYTES 256u // of one text
 
 // Texts that are compared without regard to case; one that ends in * stands for all that begin so.
@@ -29,8 +30,8 @@ struct adt_rule {
 };
 
 struct adt_code {
-    char *from;    // of the sender's table 0112
-    char *to;      // of FHIR's discharge-disposition
+    char *from;    // the sender's: of table 0112, or the name of a code system
+    char *to;      // of FHIR's discharge-disposition; the system's URI, or "cnk"
     char *display; // or NULL
 };
 
@@ -48,6 +49,11 @@ struct adt_sender {
     size_t rule_count;
     struct adt_code dispositions[ADT_CODES_MAX];
     size_t disposition_count;
+    struct adt_code code_systems[ADT_SYSTEMS_MAX]; // what its names of code systems stand for (table 0396 and others)
+    size_t code_system_count;
+    struct adt_list letter_types; // TXA-2 of documents that are discharge letters; empty: DS
+    char *document_system;      // where its documents are to be found, a URI; NULL: TXA-12's authority, or MSH-3/MSH-4
+    bool skip_inpatient_orders; // medication given within the hospital is no change for those outside
 };
 
 struct adt_sender *adt_sender_new(const char *name); // NULL without memory
@@ -68,5 +74,12 @@ const struct adt_rule *adt_sender_rule(const struct adt_sender *self, const char
 bool adt_is_nihdi(const char *authority);
 
 const struct adt_code *adt_sender_disposition(const struct adt_sender *self, const char *code); // or NULL
+
+// What a sender's name of a code system stands for: as configured, else if it is one that everybody knows under another
+// name, else the name itself.
+const char *adt_sender_code_system(const struct adt_sender *self, const char *name);
+
+// Whether documents of this type (TXA-2) are discharge letters.
+bool adt_sender_is_letter(const struct adt_sender *self, const char *type);
 
 #endif

@@ -103,9 +103,14 @@ void adt_take_event_time(struct adt_job *job, unsigned pv1_field, Carehub__V1__T
             *origin = others[i].origin;
             return;
         }
-    adt_remark(job, "no-time-in-message");
-    replace(time, time_new(job, job->in->received_ms, 0, CAREHUB__V1__PRECISION__PRECISION_SECOND));
+    replace(time, adt_received_time(job));
     *origin = CAREHUB__V1__TIME_ORIGIN__TIME_ORIGIN_UNSPECIFIED;
+}
+
+Carehub__V1__Time *adt_received_time(struct adt_job *job)
+{
+    adt_remark(job, "no-time-in-message");
+    return time_new(job, job->in->received_ms, 0, CAREHUB__V1__PRECISION__PRECISION_SECOND);
 }
 
 Carehub__V1__Time *adt_recorded_time(struct adt_job *job)

@@ -25,6 +25,13 @@ struct hl7v2_value adt_get(const struct adt_job *job, const char *segment, unsig
     return hl7v2_get(job->message, segment, 0, field, 1, component, component > 0 ? 1 : 0);
 }
 
+struct hl7v2_value adt_at(const struct adt_job *job, ptrdiff_t segment, unsigned field, unsigned component)
+{
+    if (segment < 0)
+        return (struct hl7v2_value){.presence = HL7V2_ABSENT};
+    return hl7v2_segment_get(job->message, (size_t)segment, field, 1, component, component > 0 ? 1 : 0);
+}
+
 void adt_copy(const struct adt_job *job, struct hl7v2_value value, char *out, size_t size)
 {
     out[0] = '\0';
@@ -60,8 +67,7 @@ void adt_take_text(struct adt_job *job, char **text, struct hl7v2_value value)
 
 // ---- Messages. All are owned by the event, and freed with it by protobuf-c.
 
-// Memory for a message, initialised; NULL (and no_memory) without.
-static void *message_new(struct adt_job *job, const ProtobufCMessageDescriptor *descriptor)
+void *adt_message_new(struct adt_job *job, const ProtobufCMessageDescriptor *descriptor)
 {
     ProtobufCMessage *message = malloc(descriptor->sizeof_message);
     if (message == NULL)
@@ -69,6 +75,36 @@ static void *message_new(struct adt_job *job, const ProtobufCMessageDescriptor *
     else
         protobuf_c_message_init(descriptor, message);
     return message;
+}
+
+void *adt_message_copy(struct adt_job *job, const ProtobufCMessage *message)
+{
+    size_t size = message != NULL ? protobuf_c_message_get_packed_size(message) : 0;
+    uint8_t *bytes = malloc(size + 1);
+    ProtobufCMessage *copy = NULL;
+    if (message != NULL && bytes != NULL) {
+        protobuf_c_message_pack(message, bytes);
+        copy = protobuf_c_message_unpack(message->descriptor, NULL, size, bytes);
+    }
+    free(bytes);
+    job->no_memory = job->no_memory || (message != NULL && copy == NULL);
+    return copy;
+}
+
+bool adt_message_same(const ProtobufCMessage *a, const ProtobufCMessage *b)
+{
+    if (a == NULL || b == NULL)
+        return a == b;
+    size_t size = protobuf_c_message_get_packed_size(a);
+    bool same = false;
+    uint8_t *bytes = size == protobuf_c_message_get_packed_size(b) ? malloc(2 * size + 1) : NULL;
+    if (bytes != NULL) {
+        protobuf_c_message_pack(a, bytes);
+        protobuf_c_message_pack(b, bytes + size);
+        same = memcmp(bytes, bytes + size, size) == 0;
+    }
+    free(bytes);
+    return same;
 }
 
 static void replace(ProtobufCMessage **place, ProtobufCMessage *by)
@@ -80,7 +116,7 @@ static void replace(ProtobufCMessage **place, ProtobufCMessage *by)
 
 Carehub__V1__Coded *adt_coded(struct adt_job *job, const char *system, const char *code, const char *display)
 {
-    Carehub__V1__Coded *coded = message_new(job, &carehub__v1__coded__descriptor);
+    Carehub__V1__Coded *coded = adt_message_new(job, &carehub__v1__coded__descriptor);
     if (coded == NULL)
         return NULL;
     adt_set_text(job, &coded->system, system);
@@ -110,7 +146,7 @@ void adt_take_location(struct adt_job *job, Carehub__V1__Location **location, un
         replace((ProtobufCMessage **)location, NULL);
     if (whole.presence != HL7V2_VALUED)
         return;
-    Carehub__V1__Location *taken = message_new(job, &carehub__v1__location__descriptor);
+    Carehub__V1__Location *taken = adt_message_new(job, &carehub__v1__location__descriptor);
     if (taken == NULL)
         return;
     char **parts[] = {&taken->ward, &taken->room, &taken->bed, &taken->facility};
@@ -127,7 +163,7 @@ void adt_take_location(struct adt_job *job, Carehub__V1__Location **location, un
 
 Carehub__V1__Identifier *adt_identifier(struct adt_job *job, const char *system, const char *value)
 {
-    Carehub__V1__Identifier *identifier = message_new(job, &carehub__v1__identifier__descriptor);
+    Carehub__V1__Identifier *identifier = adt_message_new(job, &carehub__v1__identifier__descriptor);
     if (identifier == NULL)
         return NULL;
     adt_set_text(job, &identifier->system, system);
@@ -150,42 +186,47 @@ static void add_identifier(struct adt_job *job, Carehub__V1__Party *party, const
 
 // XCN: id, family, given, further names, suffix, prefix; assigning authority in 9, in older versions and many systems
 // in 8 or 13 (2.A.88).
-void adt_take_doctor(struct adt_job *job, Carehub__V1__Party **party, unsigned pv1_field)
+Carehub__V1__Party *adt_doctor(struct adt_job *job, ptrdiff_t segment, unsigned field)
 {
     static const unsigned name_parts[NAME_PARTS] = {6, 3, 2, 5}, authorities[] = {9, 8, 13};
     char part[ADT_CODE_MAX_BYTES + 1], name[NAME_PARTS * (ADT_CODE_MAX_BYTES + 1) + 1] = "", number[64];
     bool is_nihdi = false;
-    if (adt_get(job, "PV1", pv1_field, 0).presence == HL7V2_NULL)
-        replace((ProtobufCMessage **)party, NULL);
     for (size_t i = 0, used = 0; i < NAME_PARTS; i++) {
-        adt_copy(job, adt_get(job, "PV1", pv1_field, name_parts[i]), part, sizeof part);
+        adt_copy(job, adt_at(job, segment, field, name_parts[i]), part, sizeof part);
         if (part[0] != '\0')
             used += (size_t)snprintf(name + used, sizeof name - used, "%s%s", used > 0 ? " " : "", part);
     }
     for (size_t i = 0; i < sizeof authorities / sizeof authorities[0]; i++) {
-        adt_copy(job, adt_get(job, "PV1", pv1_field, authorities[i]), part, sizeof part);
+        adt_copy(job, adt_at(job, segment, field, authorities[i]), part, sizeof part);
         is_nihdi = is_nihdi || adt_is_nihdi(part);
     }
-    adt_copy(job, adt_get(job, "PV1", pv1_field, 1), number, sizeof number);
+    adt_copy(job, adt_at(job, segment, field, 1), number, sizeof number);
     struct identifier checked;
     bool usable = is_nihdi && identifier_usable(identifier_check("nihdi", number, &checked));
     if (is_nihdi && !usable)
         adt_remark(job, "professional-number-invalid");
     if (name[0] == '\0' && !usable)
-        return;
-    Carehub__V1__Party *taken = message_new(job, &carehub__v1__party__descriptor);
-    if (taken == NULL)
-        return;
-    adt_set_text(job, &taken->name, name);
+        return NULL;
+    Carehub__V1__Party *party = adt_message_new(job, &carehub__v1__party__descriptor);
+    if (party == NULL)
+        return NULL;
+    adt_set_text(job, &party->name, name);
     if (usable)
-        add_identifier(job, taken, "nihdi", checked.value);
-    replace((ProtobufCMessage **)party, &taken->base);
+        add_identifier(job, party, "nihdi", checked.value);
+    return party;
+}
+
+void adt_take_doctor(struct adt_job *job, Carehub__V1__Party **party, unsigned pv1_field)
+{
+    Carehub__V1__Party *taken = adt_doctor(job, hl7v2_segment_find(job->message, "PV1", 0), pv1_field);
+    if (taken != NULL || adt_get(job, "PV1", pv1_field, 0).presence == HL7V2_NULL)
+        replace((ProtobufCMessage **)party, (ProtobufCMessage *)taken);
 }
 
 Carehub__V1__Party *adt_hospital(struct adt_job *job)
 {
     const struct adt_sender *sender = job->in->sender;
-    Carehub__V1__Party *party = message_new(job, &carehub__v1__party__descriptor);
+    Carehub__V1__Party *party = adt_message_new(job, &carehub__v1__party__descriptor);
     if (party == NULL)
         return NULL;
     if (sender->hospital != NULL)
@@ -201,21 +242,6 @@ Carehub__V1__Party *adt_hospital(struct adt_job *job)
 
 // ---- Diagnoses
 
-// Names of table 0396 that everybody knows under another one; the rest stays as the sender wrote it.
-static const char *coding_system(const char *name)
-{
-    static const char *const names[][2] = {
-        {"I10", "http://hl7.org/fhir/sid/icd-10"},   {"I10C", "http://hl7.org/fhir/sid/icd-10-cm"},
-        {"I9", "http://hl7.org/fhir/sid/icd-9-cm"},  {"I9C", "http://hl7.org/fhir/sid/icd-9-cm"},
-        {"ICD10", "http://hl7.org/fhir/sid/icd-10"}, {"SCT", "http://snomed.info/sct"},
-        {"SNOMED-CT", "http://snomed.info/sct"},     {"ICPC2", "http://hl7.org/fhir/sid/icpc-2"},
-    };
-    for (size_t i = 0; i < sizeof names / sizeof names[0]; i++)
-        if (strcmp(names[i][0], name) == 0)
-            return names[i][1];
-    return name;
-}
-
 // DG1-3, and for its text DG1-4 where senders of before 2.4 put it. NULL when the segment says nothing.
 static Carehub__V1__Coded *diagnosis(struct adt_job *job, unsigned occurrence)
 {
@@ -229,7 +255,7 @@ static Carehub__V1__Coded *diagnosis(struct adt_job *job, unsigned occurrence)
         adt_copy(job, hl7v2_get(job->message, "DG1", occurrence, 4, 1, 1, 1), display, sizeof display);
     if (code[0] == '\0' && display[0] == '\0')
         return NULL;
-    return adt_coded(job, coding_system(system), code, display);
+    return adt_coded(job, adt_sender_code_system(job->in->sender, system), code, display);
 }
 
 static void clear_diagnoses(Carehub__V1__Coded ***diagnoses, size_t *count)

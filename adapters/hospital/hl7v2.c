@@ -258,6 +258,7 @@ const char *hl7v2_status_name(enum hl7v2_status status)
         [HL7V2_ERR_BATCH] = "batch",
         [HL7V2_ERR_DELIMITERS] = "delimiters",
         [HL7V2_ERR_SEGMENT_NAME] = "segment_name",
+        [HL7V2_ERR_BATCH_CONTENT] = "batch_content",
         [HL7V2_ERR_SECOND_HEADER] = "second_header",
         [HL7V2_ERR_SEGMENTS] = "too_many_segments",
         [HL7V2_ERR_FIELDS] = "too_many_fields",

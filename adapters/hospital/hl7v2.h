@@ -34,6 +34,7 @@ enum hl7v2_status {
     HL7V2_ERR_BATCH,          // begins with BHS or FHS: see hl7v2_split_next
     HL7V2_ERR_DELIMITERS,     // MSH-1 or MSH-2 cannot be used
     HL7V2_ERR_SEGMENT_NAME,   // a line that does not begin with a segment name
+    HL7V2_ERR_BATCH_CONTENT,  // a file or batch is not what it says of itself: see hl7v2_batch_check
     HL7V2_ERR_SECOND_HEADER,  // a second MSH, or a batch segment, inside the message
     HL7V2_ERR_SEGMENTS,       // more than segments_max
     HL7V2_ERR_FIELDS,         // more than segment_fields_max or fields_max
@@ -209,8 +210,17 @@ enum hl7v2_kind hl7v2_kind_of(const void *bytes, size_t len);
 // Walks the messages of a file or batch (2.10.3), or of several messages one after the other. Set
 // *position to 0 before the first call. Each call gives the next message's bytes, from its MSH to just
 // before the next MSH or batch segment. Returns false at the end. Whether headers, trailers and counts
-// agree is not judged here.
+// agree is hl7v2_batch_check's.
 bool hl7v2_split_next(const void *bytes, size_t len, size_t *position, const void **message, size_t *message_len);
+
+// Checks what a file or batch says of itself: its counts (BTS-1 messages, FTS-1 batches), which may be left out as
+// headers and trailers may; one file in it; no segment outside a message. The first thing that is wrong is in error
+// (may be NULL). Messages alone have nothing to check.
+bool hl7v2_batch_check(const void *bytes, size_t len, struct hl7v2_error *error);
+
+// hl7v2_split_next for receivers that tell the sender: where the check fails, the whole buffer comes last, after the
+// messages, so that it is refused as what it is: hl7v2_parse does (HL7V2_ERR_BATCH), and hl7v2_batch_check says why.
+bool hl7v2_split_checked(const void *bytes, size_t len, size_t *position, const void **message, size_t *message_len);
 
 // Gives a header to answer when the message itself does not parse: its MSH line if that can be read
 // alone, else what can be read of it with the usual delimiters, else an empty header. BHS and FHS lines

@@ -10,6 +10,7 @@
 static const char *const names[COUNTERS] = {
     [COUNT_RECEIVED] = "received",
     [COUNT_EVENTS] = "events",
+    [COUNT_FACTS] = "facts",
     [COUNT_REPEATS] = "repeats",
     [COUNT_HELD] = "held",
     [COUNT_REFUSED] = "refused",
@@ -48,7 +49,7 @@ void counters_add_reason(struct counters *self, const char *why)
     self->changed = true;
 }
 
-void counters_add_unkept(struct counters *self, const struct format_message *message, const char *why, int64_t now_ms)
+void counters_add_unkept(struct counters *self, const struct carehub_message *message, const char *why, int64_t now_ms)
 {
     size_t i = self->n_unkept++ % COUNTERS_UNKEPT_MAX;
     self->unkept[i].at_ms = now_ms;
@@ -120,17 +121,32 @@ static struct json_object *status_json(const struct counters *self, int64_t now_
     return root;
 }
 
-bool counters_save(struct counters *self, const char *path, int64_t now_ms, int64_t held, bool connected)
+static void add_all(struct json_object *root, struct json_object *more)
+{
+    struct json_object_iterator at, end;
+    if (!more)
+        return;
+    at = json_object_iter_begin(more);
+    end = json_object_iter_end(more);
+    for (; !json_object_iter_equal(&at, &end); json_object_iter_next(&at))
+        json_object_object_add(root, json_object_iter_peek_name(&at),
+                               json_object_get(json_object_iter_peek_value(&at)));
+    json_object_put(more);
+}
+
+bool counters_save(struct counters *self, const char *path, int64_t now_ms, int64_t held, bool connected,
+                   struct json_object *more)
 {
     char temporary[PATH_MAX];
-    if ((size_t)snprintf(temporary, sizeof temporary, "%s.new", path) >= sizeof temporary) {
-        errno = ENAMETOOLONG;
+    bool fits = (size_t)snprintf(temporary, sizeof temporary, "%s.new", path) < sizeof temporary;
+    int fd = fits ? open(temporary, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC | O_NOFOLLOW, 0600) : -1;
+    if (fd < 0) {
+        json_object_put(more);
+        errno = fits ? errno : ENAMETOOLONG;
         return false;
     }
-    int fd = open(temporary, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC | O_NOFOLLOW, 0600);
-    if (fd < 0)
-        return false;
     struct json_object *root = status_json(self, now_ms, held, connected);
+    add_all(root, more);
     bool ok =
         dprintf(fd, "%s\n",
                 json_object_to_json_string_ext(root, JSON_C_TO_STRING_PRETTY | JSON_C_TO_STRING_NOSLASHESCAPE)) > 0;

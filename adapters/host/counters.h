@@ -6,7 +6,9 @@
 #include <stdint.h>
 #include <stdio.h>
 
-#include "format.h"
+#include "carehub_adapter.h"
+
+struct json_object;
 
 enum {
     COUNTERS_KINDS_MAX = 64,   /* kinds of message told apart; the rest is counted as "other" */
@@ -17,11 +19,12 @@ enum {
 enum counter {
     COUNT_RECEIVED,
     COUNT_EVENTS,  /* taken by hub or spool, repeats included */
+    COUNT_FACTS,   /* taken by the hub */
     COUNT_REPEATS, /* messages that had come before */
     COUNT_HELD,
-    COUNT_REFUSED,     /* by the adapter: AE or AR */
+    COUNT_REFUSED,     /* by the format */
     COUNT_HUB_REFUSED, /* events that the hub refused for good */
-    COUNT_UNCONFIRMED, /* answered AE because hub or spool did not take it in time */
+    COUNT_UNCONFIRMED, /* the sender is to send again: hub or spool did not take it in time */
     COUNT_CONNECTIONS,
     COUNT_BROKEN_FRAMES,
     COUNTERS
@@ -32,7 +35,7 @@ struct counters {
     int64_t started_ms;
     bool changed; /* since the status file was written */
     struct {
-        char name[FORMAT_KIND_BYTES];
+        char name[CAREHUB_KIND_BYTES];
         uint64_t received, events;
     } kinds[COUNTERS_KINDS_MAX];
     struct {
@@ -41,7 +44,7 @@ struct counters {
     } reasons[COUNTERS_REASONS_MAX];
     struct {
         int64_t at_ms;
-        char sender[64], native_id[FORMAT_NATIVE_ID_BYTES], kind[FORMAT_KIND_BYTES], why[64];
+        char sender[CAREHUB_NAME_BYTES], native_id[CAREHUB_NATIVE_ID_BYTES], kind[CAREHUB_KIND_BYTES], why[64];
     } unkept[COUNTERS_UNKEPT_MAX];
     uint64_t n_unkept; /* ever; the ring is at this modulo its size */
 };
@@ -51,12 +54,14 @@ void counters_add(struct counters *self, enum counter counter, uint64_t n);
 void counters_add_kind(struct counters *self, const char *kind, uint64_t n_events);
 /* Nothing came of a message; `why` is static. */
 void counters_add_reason(struct counters *self, const char *why);
-void counters_add_unkept(struct counters *self, const struct format_message *message, const char *why, int64_t now_ms);
+void counters_add_unkept(struct counters *self, const struct carehub_message *message, const char *why, int64_t now_ms);
 
 /* One line a counter. */
 void counters_print(const struct counters *self, FILE *out);
 
-/* Replaces the file, whole or not at all: JSON. False with errno. */
-bool counters_save(struct counters *self, const char *path, int64_t now_ms, int64_t held, bool connected);
+/* Replaces the file, whole or not at all: JSON. What `more` (may be NULL, taken over) has in it is added. False with
+ * errno. */
+bool counters_save(struct counters *self, const char *path, int64_t now_ms, int64_t held, bool connected,
+                   struct json_object *more);
 
 #endif

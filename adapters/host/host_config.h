@@ -1,48 +1,50 @@
-/* host_config.h - an adapter's configuration file (see adapters/hospital/hospital.conf.example): what is the host's
- * own. The sections of the format are read by the format. */
+/* host_config.h - an adapter's configuration file (see adapters/hospital/hospital.conf.example). Here is what is the
+ * host's own; the sections of the format, of transports and of subscriptions go to their owners as they are. */
 #ifndef CAREHUB_HOST_CONFIG_H
 #define CAREHUB_HOST_CONFIG_H
 
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
-#include <sys/socket.h>
 
 #include "carehub.h"
-#include "format.h"
-#include "log_line.h"
+#include "plugin.h"
+#include "transport.h"
 
-enum { HOST_LISTEN_MAX = 8, HOST_CONFIG_MAX_BYTES = 256 << 10 };
+enum { HOST_IN_MAX = 16, HOST_OUT_MAX = 64 };
 
-struct host_listen {
-    char *endpoint; /* as written */
-    struct sockaddr_storage address;
-    bool beyond_loopback; /* the operator said so in so many words */
-    int64_t connections_max;
-    int64_t message_max_bytes;
-    int64_t idle_timeout_ms; /* 0: never */
-    int64_t frame_timeout_ms;
+/* What the configuration is read for. */
+enum host_config_use {
+    HOST_CONFIG_RUN,    /* everything, the client's key included */
+    HOST_CONFIG_FORMAT, /* only the format, to try it on files */
+    HOST_CONFIG_STATE,  /* only the host's own settings, to look at what is held; no format is loaded */
 };
 
 struct host_config {
+    struct carehub_setting *tree;
+    char *folder; /* of the file: relative paths start here */
     struct carehub_options hub;
     bool has_hub;
-    struct host_listen listen[HOST_LISTEN_MAX];
-    size_t n_listen;
+    struct plugin plugin; /* loaded and configured */
+    struct host_in {
+        const struct transport_in *transport;
+        const struct carehub_setting *section;
+    } in[HOST_IN_MAX];
+    size_t n_in;
+    const struct carehub_setting *out[HOST_OUT_MAX];
+    size_t n_out;
+    const struct carehub_setting *subscriptions; /* or NULL */
     char *state_dir;
     char *status_file;   /* or NULL */
-    char *endpoint_file; /* or NULL: where the first listener's address is written */
+    char *endpoint_file; /* or NULL: where the first `in` writes what it listens to */
     int64_t confirm_timeout_ms;
     int64_t remember_days;
-    enum log_level log_level;
-    void *format_settings; /* the format's */
+    int log_level; /* enum log_level */
 };
 
-/* Reads and checks `path`, the format's part included. Relative paths start at the file's own folder. With `hub` false
- * the section of the hub is not read, and no key is needed. False with the reason in `error`, which names file and
- * setting. */
-bool host_config_load(struct host_config *config, const char *path, const struct format *format, bool hub,
-                      char error[FORMAT_ERROR_BYTES]);
-void host_config_free(struct host_config *config, const struct format *format);
+/* Reads and checks `path`. False with the reason in `error`, which names file and setting. */
+bool host_config_load(struct host_config *config, const char *path, enum host_config_use use,
+                      char error[CAREHUB_ERROR_BYTES]);
+void host_config_free(struct host_config *config);
 
 #endif

@@ -1,64 +1,99 @@
-/* journal.h - what an adapter remembers: the events that it made of which messages, by episode, and messages that are
- * held. So a correction finds its original, and a resent message gives the same event, byte for byte, whatever has
- * become of the configuration since.
+/* journal.h - what an adapter remembers: the events and facts that it made of which messages, the events by episode;
+ * formats' states; messages that are held; and what it has sent out. So a correction finds its original, a resent
+ * message gives the same events, byte for byte, whatever has become of the configuration since, and a receiver of
+ * corrections can be told what it was sent before.
  *
- * A SQLite file in the state directory; every change is on disk when journal_commit has returned. Names of messages and
- * episodes are stored as keyed hashes, events and held messages sealed with XChaCha20-Poly1305, bound to their place.
- * The key is in "journal.key" beside it (0600), made at first use; where that is not enough, put the directory on an
+ * A SQLite file in the state directory; every change is on disk when journal_commit has returned. Names (of messages,
+ * episodes, states) are stored as keyed hashes, contents are sealed with XChaCha20-Poly1305, bound to their place. The
+ * key is in "journal.key" beside it (0600), made at first use; where that is not enough, put the directory on an
  * encrypted volume. Loop thread only. */
 #ifndef CAREHUB_JOURNAL_H
 #define CAREHUB_JOURNAL_H
 
-#include "format.h"
+#include "carehub_adapter.h"
+#include "items.h"
 
 enum { JOURNAL_HELD_MAX = 10000, JOURNAL_ERROR_BYTES = 512 };
 
 struct journal;
 
-/* Opens it, making what is not there. `dir` NULL: in memory only, for tests of a format. With `exclusive` no other
- * process may have it open so: a second adapter on one state directory is an error. NULL with `error` set. */
+/* Opens it, making what is not there, and bringing what an earlier version wrote up to date. `dir` NULL: in memory
+ * only, for tests of a format. With `exclusive` no other process may have it open so: a second adapter on one state
+ * directory is an error. NULL with `error` set. */
 struct journal *journal_open(const char *dir, bool exclusive, char error[JOURNAL_ERROR_BYTES]);
 void journal_close(struct journal **self);
 
-/* Changes between begin and commit are kept together or not at all. False: nothing was kept; journal_error says why. */
+/* Changes between begin and commit are kept together or not at all; others are each a transaction of their own.
+ * False: nothing was kept; journal_error says why. */
 bool journal_begin(struct journal *self);
 bool journal_commit(struct journal *self);
 void journal_rollback(struct journal *self);
 const char *journal_error(const struct journal *self);
 
+/* ---- Messages and what was made of them ------------------------------------------------------------------------- */
+
 enum journal_found { JOURNAL_NEW, JOURNAL_REPEAT, JOURNAL_REUSED, JOURNAL_FAILED };
 
-/* Looks a message up. REPEAT: known, and message->events are those that were made of it then (the caller's, as
- * everything in there). REUSED: its key came before, with other content. */
-enum journal_found journal_recall(struct journal *self, struct format_message *message);
+/* Looks a message up, by its key and digest. REPEAT: known, and `items` (empty before, the caller's to clear) are those
+ * that were made of it then. REUSED: its key came before, with other content. */
+enum journal_found journal_recall(struct journal *self, const struct carehub_message *message, struct items *items);
 
-/* The events in force of an episode; the caller frees them: journal_past_clear. False when it cannot be read. */
-bool journal_past(struct journal *self, const char *episode, struct format_past *past);
-void journal_past_clear(struct format_past *past);
+/* Remembers a message and its items. An item whose id is there already stays with the message that it came with first.
+ */
+bool journal_add(struct journal *self, const struct carehub_message *message, const struct items *items,
+                 int64_t now_ms);
 
-/* Remembers a message and its events. */
-bool journal_add(struct journal *self, const struct format_message *message, int64_t now_ms);
+/* The events in force of an episode, oldest first, each as last amended, under its original's id, the newest
+ * CAREHUB_PAST_MAX. Zero it first; the caller clears it. False when it cannot be read. */
+struct journal_past {
+    size_t count;
+    Carehub__V1__Event *events[CAREHUB_PAST_MAX];
+};
+bool journal_past(struct journal *self, const char *episode, struct journal_past *past);
+void journal_past_clear(struct journal_past *past);
 
-/* Forgets an event that the hub has refused for good, so that nothing is made to correct it. */
-bool journal_forget(struct journal *self, const uint8_t *id, size_t len);
+/* Forgets an item that the hub has refused for good, so that nothing is made to correct it. With the last one of its
+ * message, the states that the message stored become what they were before it. */
+bool journal_forget(struct journal *self, const uint8_t id[EVENTID_BYTES]);
 
-/* Forgets what is older. Returns how many events that were, or -1. */
+/* Forgets items, states and what was sent, where older. Returns how many, or -1. */
 int journal_prune(struct journal *self, int64_t before_ms);
 
-/* Held messages. */
+/* ---- States of formats ------------------------------------------------------------------------------------------ */
+
+/* The state of that name: *bytes is malloc'd, NULL when there is none. False when it cannot be read. */
+bool journal_state_load(struct journal *self, const char *name, void **bytes, size_t *len);
+/* Stores it as part of what the message brought. */
+bool journal_state_store(struct journal *self, const struct carehub_message *message, const char *name,
+                         const void *bytes, size_t len, int64_t now_ms);
+
+/* ---- What was sent out ------------------------------------------------------------------------------------------ */
+
+/* A number that no other reply or departure of this adapter has or had; they grow, also over restarts. */
+uint64_t journal_number(struct journal *self, int64_t now_ms);
+
+/* Remembers an event (serialised) as an outlet has sent it, in place of what was there. */
+bool journal_sent_put(struct journal *self, const char *outlet, const uint8_t id[EVENTID_BYTES], const void *packed,
+                      size_t len, int64_t now_ms);
+/* That event: *packed is malloc'd, NULL when it is not known. False when it cannot be read. */
+bool journal_sent_get(struct journal *self, const char *outlet, const uint8_t id[EVENTID_BYTES], void **packed,
+                      size_t *len);
+
+/* ---- Held messages ---------------------------------------------------------------------------------------------- */
+
 struct journal_held {
     int64_t number;
-    int64_t received_ms;
-    char sender[FORMAT_NATIVE_ID_BYTES];
-    char native_id[FORMAT_NATIVE_ID_BYTES];
+    char sender[CAREHUB_NAME_BYTES];
+    char native_id[CAREHUB_NATIVE_ID_BYTES];
     char why[64];
-    uint8_t *bytes; /* only from journal_held_due; free() it */
-    size_t len;
+    int64_t received_ms;
+    /* Only from journal_held_due: as it came. bytes and the texts are in `own`; free() that. bytes NULL: damaged. */
+    struct carehub_native native;
+    uint8_t *own;
 };
 
 /* False also when there are JOURNAL_HELD_MAX already. One that is held already is not held twice. */
-bool journal_hold(struct journal *self, const struct format_message *message, const void *bytes, size_t len,
-                  int64_t now_ms);
+bool journal_hold(struct journal *self, const struct carehub_message *message, const struct carehub_native *native);
 /* The first held message with a number above `after`. False when there is none. */
 bool journal_held_next(struct journal *self, int64_t after, struct journal_held *held);
 /* The same, of those that are to be tried again; the mark goes when the message does, or by journal_held_waits. */

@@ -5,16 +5,69 @@
 
 #include "journal_internal.h"
 
-static void held_name(const struct journal *self, const struct format_message *message, uint8_t name[SEAL_NAME_BYTES])
+static void held_name(const struct journal *self, const struct carehub_message *message, uint8_t name[SEAL_NAME_BYTES])
 {
-    uint8_t both[2 * FORMAT_KEY_BYTES];
-    memcpy(both, message->key, FORMAT_KEY_BYTES);
-    memcpy(both + FORMAT_KEY_BYTES, message->digest, FORMAT_KEY_BYTES);
+    uint8_t both[2 * CAREHUB_DIGEST_BYTES];
+    memcpy(both, message->key, CAREHUB_DIGEST_BYTES);
+    memcpy(both + CAREHUB_DIGEST_BYTES, message->digest, CAREHUB_DIGEST_BYTES);
     seal_name(self->seal, both, sizeof both, name);
 }
 
-bool journal_hold(struct journal *self, const struct format_message *message, const void *bytes, size_t len,
-                  int64_t now_ms)
+/* ---- How it came: its texts, each with its zero ----------------------------------------------------------------- */
+
+enum { TEXTS = 6 };
+
+static void texts_of(struct carehub_native *native, const char **texts[TEXTS])
+{
+    texts[0] = &native->transport;
+    texts[1] = &native->peer;
+    texts[2] = &native->name;
+    texts[3] = &native->method;
+    texts[4] = &native->content_type;
+    texts[5] = &native->idempotency_key;
+}
+
+/* malloc'd; NULL without memory. */
+static char *join_texts(const struct carehub_native *native, size_t *len)
+{
+    struct carehub_native copy = *native;
+    const char **texts[TEXTS];
+    texts_of(&copy, texts);
+    *len = 0;
+    for (int i = 0; i < TEXTS; i++)
+        *len += strlen(*texts[i]) + 1;
+    char *all = malloc(*len), *at = all;
+    for (int i = 0; all && i < TEXTS; i++)
+        at = stpcpy(at, *texts[i]) + 1;
+    return all;
+}
+
+/* Points into `all`; what is missing, as in what an earlier version held, is empty. */
+static void split_texts(const char *all, size_t len, struct carehub_native *native)
+{
+    const char **texts[TEXTS], *at = all;
+    texts_of(native, texts);
+    for (int i = 0; i < TEXTS; i++) {
+        size_t left = len - (size_t)(at - all);
+        *texts[i] = left > 0 ? at : "";
+        at += left > 0 ? strlen(at) + 1 : 0;
+    }
+}
+
+/* ---- Holding ---------------------------------------------------------------------------------------------------- */
+
+static bool put_native(struct journal *self, sqlite3_stmt *s, const uint8_t name[SEAL_NAME_BYTES],
+                       const struct carehub_native *native)
+{
+    size_t len;
+    char *texts = join_texts(native, &len);
+    bool ok = texts && journal_put_sealed(self, s, 6, "held", name, native->bytes, native->len) &&
+              journal_put_sealed(self, s, 7, "held-native", name, texts, len);
+    free(texts);
+    return ok;
+}
+
+bool journal_hold(struct journal *self, const struct carehub_message *message, const struct carehub_native *native)
 {
     uint8_t name[SEAL_NAME_BYTES];
     if (journal_held_count(self) >= JOURNAL_HELD_MAX) {
@@ -22,24 +75,21 @@ bool journal_hold(struct journal *self, const struct format_message *message, co
                  JOURNAL_HELD_MAX);
         return false;
     }
-    uint8_t *sealed = malloc(len + SEAL_OVERHEAD_BYTES);
-    if (!sealed) {
-        snprintf(self->error, sizeof self->error, "out of memory");
-        return false;
-    }
     held_name(self, message, name);
-    seal_put(self->seal, "held", name, bytes, len, sealed);
     sqlite3_stmt *s = journal_statement(self, HOLD);
     journal_put_blob(s, 1, name, sizeof name);
     sqlite3_bind_text(s, 2, message->sender, -1, SQLITE_TRANSIENT);
     sqlite3_bind_text(s, 3, message->native_id, -1, SQLITE_TRANSIENT);
     sqlite3_bind_text(s, 4, message->why ? message->why : "", -1, SQLITE_TRANSIENT);
-    sqlite3_bind_int64(s, 5, now_ms);
-    journal_put_blob(s, 6, sealed, len + SEAL_OVERHEAD_BYTES);
-    bool ok = journal_run(self, s, "be written to");
-    free(sealed);
-    return ok;
+    sqlite3_bind_int64(s, 5, native->received_ms);
+    if (!put_native(self, s, name, native)) {
+        snprintf(self->error, sizeof self->error, "out of memory");
+        return false;
+    }
+    return journal_run(self, s, "be written to");
 }
+
+/* ---- Looking at them, and trying them again --------------------------------------------------------------------- */
 
 static void read_held(sqlite3_stmt *s, struct journal_held *held)
 {
@@ -60,20 +110,35 @@ bool journal_held_next(struct journal *self, int64_t after, struct journal_held 
     return found;
 }
 
+/* Bytes and texts of a row of HELD_DUE, in one allocation. */
+static void read_native(struct journal *self, sqlite3_stmt *s, struct journal_held *held)
+{
+    const uint8_t *name = sqlite3_column_blob(s, 5);
+    size_t len = 0, texts_len = 0;
+    bool has_name = sqlite3_column_bytes(s, 5) == SEAL_NAME_BYTES;
+    bool has_texts = sqlite3_column_type(s, 7) != SQLITE_NULL; /* version 1 kept none */
+    uint8_t *bytes = has_name ? journal_open_sealed(self, s, 6, "held", name, &len) : NULL;
+    uint8_t *texts = bytes && has_texts ? journal_open_sealed(self, s, 7, "held-native", name, &texts_len) : NULL;
+    uint8_t *own = bytes && (texts || !has_texts) ? malloc(len + 1 + texts_len + 1) : NULL;
+    if (own) {
+        memcpy(own, bytes, len + 1);
+        if (texts)
+            memcpy(own + len + 1, texts, texts_len + 1);
+        held->own = own;
+        held->native = (struct carehub_native){.bytes = own, .len = len, .received_ms = held->received_ms};
+        split_texts((const char *)own + len + 1, texts_len, &held->native);
+    }
+    free(bytes);
+    free(texts);
+}
+
 bool journal_held_due(struct journal *self, struct journal_held *held)
 {
     sqlite3_stmt *s = journal_statement(self, HELD_DUE);
     bool found = sqlite3_step(s) == SQLITE_ROW;
     if (found) {
-        size_t size = (size_t)sqlite3_column_bytes(s, 6);
         read_held(s, held);
-        held->len = size >= SEAL_OVERHEAD_BYTES ? size - SEAL_OVERHEAD_BYTES : 0;
-        held->bytes = malloc(held->len + 1);
-        if (!held->bytes || sqlite3_column_bytes(s, 5) != SEAL_NAME_BYTES ||
-            !seal_get(self->seal, "held", sqlite3_column_blob(s, 5), sqlite3_column_blob(s, 6), size, held->bytes)) {
-            free(held->bytes);
-            held->bytes = NULL; /* damaged: the caller sees to it that it does not come again */
-        }
+        read_native(self, s, held);
     }
     sqlite3_reset(s);
     return found;

@@ -7,6 +7,8 @@
 #include "journal.h"
 #include "seal.h"
 
+enum { JOURNAL_VERSION = 2 };
+
 enum statement {
     BEGIN,
     COMMIT,
@@ -14,8 +16,19 @@ enum statement {
     RECALL,
     PAST,
     ADD,
+    MESSAGE_OF,
     FORGET,
+    STATE_DROP_NEW,
+    STATE_UNDO,
     PRUNE,
+    STATE_PRUNE,
+    SENT_PRUNE,
+    STATE_LOAD,
+    STATE_STORE,
+    SENT_PUT,
+    SENT_GET,
+    NUMBER_GET,
+    NUMBER_PUT,
     HOLD,
     HELD_NEXT,
     HELD_DUE,
@@ -26,21 +39,39 @@ enum statement {
     STATEMENTS
 };
 
+/* Makes the tables of version 1; then each brings them from the version of its index to the next. */
+extern const char *const journal_schema[JOURNAL_VERSION];
+extern const char *const journal_sql[STATEMENTS];
+
 struct journal {
     sqlite3 *db;
     sqlite3_stmt *statements[STATEMENTS];
     struct seal *seal;
-    int lock_fd; /* -1: none */
+    int lock_fd;                       /* -1: none */
+    uint64_t next_number, last_number; /* of those that are reserved; both 0: none */
     char error[JOURNAL_ERROR_BYTES];
 };
 
 /* Notes what SQLite says; returns false. `what`: the journal cannot "be read". */
 bool journal_failed(struct journal *self, const char *what);
+/* Notes that something in it does not open; returns false. */
+bool journal_damaged(struct journal *self);
 
 /* A prepared statement, reset, with nothing bound. */
 sqlite3_stmt *journal_statement(struct journal *self, enum statement which);
 void journal_put_blob(sqlite3_stmt *s, int at, const void *bytes, size_t size);
 /* Runs one that gives no rows. */
 bool journal_run(struct journal *self, sqlite3_stmt *s, const char *what);
+
+/* Binds `plain` sealed under what and name. False without memory. */
+bool journal_put_sealed(struct journal *self, sqlite3_stmt *s, int at, const char *what,
+                        const uint8_t name[SEAL_NAME_BYTES], const void *plain, size_t len);
+/* Opens the sealed column: malloc'd, with one zero byte behind it. NULL when it does not open. */
+uint8_t *journal_open_sealed(struct journal *self, sqlite3_stmt *s, int column, const char *what,
+                             const uint8_t name[SEAL_NAME_BYTES], size_t *len);
+
+/* The keyed hash of a message's key. */
+void journal_message_name(const struct journal *self, const struct carehub_message *message,
+                          uint8_t name[SEAL_NAME_BYTES]);
 
 #endif

@@ -1,6 +1,7 @@
-/* carehub-adapter - pairs a transport with a format: takes the messages of existing systems and publishes them as care
- * events. Here: HL7 v2 ADT over MLLP. */
+/* carehub-adapter - pairs transports with a format: takes the messages of existing systems, publishes them as care
+ * events, and brings care events to systems that speak their own language. */
 #include <getopt.h>
+#include <limits.h>
 #include <signal.h>
 #include <sodium.h>
 #include <stdio.h>
@@ -9,11 +10,12 @@
 #include <time.h>
 #include <uv.h>
 
+#include "credentials.h"
 #include "host.h"
-#include "hospital_format.h"
 #include "journal.h"
 #include "log_line.h"
 #include "service.h"
+#include "settings.h"
 #include "try_files.h"
 
 #ifndef CAREHUB_VERSION
@@ -24,45 +26,88 @@ enum { EXIT_CONFIG = 2 }; /* starting again does not help */
 
 static const char usage[] =
     "usage: carehub-adapter --config FILE [--check | --list-held | --retry-held | --test FILE...]\n"
-    "       carehub-adapter --version | --help\n"
+    "       carehub-adapter --plugin NAME|PATH [--config FILE] --test FILE...\n"
+    "       carehub-adapter --new-credential NAME --credentials FILE\n"
+    "       carehub-adapter --list-plugins | --version | --help\n"
     "\n"
-    "Takes HL7 v2 ADT messages over MLLP and publishes them to the hub as care events.\n"
+    "Takes messages in a format of their own (over MLLP, HTTP or folders) and publishes them to the hub as care "
+    "events,\n"
+    "and the other way round.\n"
     "\n"
-    "  -c, --config FILE  the configuration (hospital.conf.example explains every setting)\n"
-    "      --check        check the configuration and the client's key, say what is wrong, and end\n"
-    "      --test         run the format on files, without hub or network: events as JSON on standard output,\n"
-    "                     what became of other messages, and a table, on standard error\n"
-    "      --list-held    list the messages that are held, by their sender's message id\n"
-    "      --retry-held   have them tried again: by the adapter that runs, or when it starts\n"
-    "      --version      print the version\n"
-    "      --help         print this\n"
+    "  -c, --config FILE       the configuration (hospital.conf.example explains every setting)\n"
+    "      --check             check the configuration and the client's key, say what is wrong, and end\n"
+    "      --test              run the format on files, without hub or network: events as JSON on standard output,\n"
+    "                          what became of other messages, and a table, on standard error\n"
+    "  -p, --plugin NAME|PATH  the format for --test: a name, or a file with a slash in it; of the configuration, if\n"
+    "                          there is one, it gets the section 'format'\n"
+    "      --list-held         list the messages that are held, by their sender's message id\n"
+    "      --retry-held        have them tried again: by the adapter that runs, or when it starts\n"
+    "      --new-credential NAME\n"
+    "                          make a token with which NAME may send over HTTP, add it to the credentials FILE (which\n"
+    "                          keeps only its hash), and print it, this once\n"
+    "      --list-plugins      list the formats that are there\n"
+    "      --version           print the version\n"
+    "      --help              print this\n"
     "\n"
     "SIGUSR1 prints the counters. SIGTERM and SIGINT end it in order: what was received is answered first.\n"
     "Exit status: 0 ended in order; 1 cannot run; 2 the configuration or the command line is wrong.\n";
 
-enum action { ACTION_RUN, ACTION_CHECK, ACTION_TEST, ACTION_LIST_HELD, ACTION_RETRY_HELD };
+enum action {
+    ACTION_RUN,
+    ACTION_CHECK,
+    ACTION_TEST,
+    ACTION_LIST_HELD,
+    ACTION_RETRY_HELD,
+    ACTION_LIST_PLUGINS,
+    ACTION_NEW_CREDENTIAL
+};
 
 struct arguments {
-    const char *config;
+    const char *config, *plugin;
+    const char *name, *credentials; /* of a new credential */
     int action;
     char **files;
     int n_files;
 };
 
+static bool fit_together(const struct arguments *arguments)
+{
+    bool is_test = arguments->action == ACTION_TEST, is_new = arguments->action == ACTION_NEW_CREDENTIAL;
+    if (is_new != (arguments->credentials != NULL))
+        return false;
+    if (is_test != (arguments->n_files > 0))
+        return false;
+    if (arguments->action == ACTION_LIST_PLUGINS || is_new)
+        return !arguments->config && !arguments->plugin;
+    return arguments->plugin ? is_test : arguments->config != NULL;
+}
+
 /* -1: go on; otherwise the exit status. */
 static int parse_arguments(int argc, char **argv, struct arguments *arguments)
 {
     static const struct option options[] = {
-        {"config", required_argument, NULL, 'c'}, {"check", no_argument, NULL, 'k'},
-        {"test", no_argument, NULL, 't'},         {"list-held", no_argument, NULL, 'l'},
-        {"retry-held", no_argument, NULL, 'r'},   {"version", no_argument, NULL, 'v'},
-        {"help", no_argument, NULL, 'h'},         {NULL, 0, NULL, 0},
+        {"config", required_argument, NULL, 'c'},
+        {"plugin", required_argument, NULL, 'p'},
+        {"check", no_argument, NULL, 'k'},
+        {"test", no_argument, NULL, 't'},
+        {"list-held", no_argument, NULL, 'l'},
+        {"retry-held", no_argument, NULL, 'r'},
+        {"list-plugins", no_argument, NULL, 'f'},
+        {"new-credential", required_argument, NULL, 'n'},
+        {"credentials", required_argument, NULL, 'd'},
+        {"version", no_argument, NULL, 'v'},
+        {"help", no_argument, NULL, 'h'},
+        {NULL, 0, NULL, 0},
     };
-    static const char letters[] = " ktlr"; /* the actions' */
+    static const char letters[] = " ktlrfn"; /* the actions' */
     int option;
-    while ((option = getopt_long(argc, argv, "c:h", options, NULL)) != -1) {
+    while ((option = getopt_long(argc, argv, "c:p:h", options, NULL)) != -1) {
         if (option == 'c') {
             arguments->config = optarg;
+        } else if (option == 'p') {
+            arguments->plugin = optarg;
+        } else if (option == 'd') {
+            arguments->credentials = optarg;
         } else if (option == 'v') {
             puts("carehub-adapter " CAREHUB_VERSION);
             return EXIT_SUCCESS;
@@ -73,12 +118,14 @@ static int parse_arguments(int argc, char **argv, struct arguments *arguments)
             fputs("try carehub-adapter --help\n", stderr);
             return EXIT_CONFIG;
         } else {
+            if (option == 'n')
+                arguments->name = optarg;
             arguments->action = (int)(strchr(letters, option) - letters);
         }
     }
     arguments->files = argv + optind;
     arguments->n_files = argc - optind;
-    if (arguments->config && (arguments->action == ACTION_TEST) == (arguments->n_files > 0))
+    if (fit_together(arguments))
         return -1;
     fputs(usage, stderr);
     return EXIT_CONFIG;
@@ -147,9 +194,9 @@ static int run(const struct host_config *config)
 {
     static const int numbers[] = {SIGTERM, SIGINT, SIGUSR1};
     static struct program program;
-    char error[FORMAT_ERROR_BYTES];
+    char error[CAREHUB_ERROR_BYTES];
     uv_loop_init(&program.loop);
-    program.host = host_new(&program.loop, config, &hospital_format, error);
+    program.host = host_new(&program.loop, config, error);
     bool started = program.host != NULL;
     if (started) {
         for (size_t i = 0; i < sizeof numbers / sizeof numbers[0]; i++) {
@@ -176,11 +223,11 @@ static int act(const struct arguments *arguments, const struct host_config *conf
 {
     switch (arguments->action) {
     case ACTION_CHECK:
+        printf("%s is in order: format %s, %zu in, %zu out\n", arguments->config, config->plugin.format->name,
+               config->n_in, config->n_out);
         return EXIT_SUCCESS;
     case ACTION_TEST:
-        return try_files(&hospital_format, config->format_settings, arguments->files, arguments->n_files)
-                   ? EXIT_SUCCESS
-                   : EXIT_FAILURE;
+        return try_files(&config->plugin, arguments->files, arguments->n_files) ? EXIT_SUCCESS : EXIT_FAILURE;
     case ACTION_LIST_HELD:
     case ACTION_RETRY_HELD:
         return handle_held(config, arguments->action == ACTION_RETRY_HELD);
@@ -189,11 +236,81 @@ static int act(const struct arguments *arguments, const struct host_config *conf
     }
 }
 
+static int with_configuration(const struct arguments *arguments)
+{
+    static const enum host_config_use uses[] = {
+        [ACTION_RUN] = HOST_CONFIG_RUN,          [ACTION_CHECK] = HOST_CONFIG_RUN,
+        [ACTION_TEST] = HOST_CONFIG_FORMAT,      [ACTION_LIST_HELD] = HOST_CONFIG_STATE,
+        [ACTION_RETRY_HELD] = HOST_CONFIG_STATE,
+    };
+    struct host_config config;
+    char error[CAREHUB_ERROR_BYTES];
+    if (!host_config_load(&config, arguments->config, uses[arguments->action], error)) {
+        fprintf(stderr, "carehub-adapter: %s\n", error);
+        return EXIT_CONFIG;
+    }
+    log_line_set_level((enum log_level)config.log_level);
+    int status = act(arguments, &config);
+    host_config_free(&config);
+    return status;
+}
+
+/* With the section 'format' of a configuration, if there is one. */
+static bool configure(struct plugin *plugin, const char *config, char error[CAREHUB_ERROR_BYTES])
+{
+    struct carehub_setting *tree = NULL;
+    char folder[PATH_MAX] = ".";
+    if (config) {
+        const char *slash = strrchr(config, '/');
+        if (slash)
+            snprintf(folder, sizeof folder, "%.*s", (int)(slash - config) + 1, config);
+        tree = settings_tree_load(config, error);
+        if (!tree)
+            return false;
+    }
+    bool ok = plugin_configure(plugin, setting_named(tree, "format"), folder, error);
+    settings_tree_free(&tree);
+    return ok;
+}
+
+static int with_plugin(const struct arguments *arguments)
+{
+    struct plugin plugin;
+    char error[CAREHUB_ERROR_BYTES];
+    bool loaded = plugin_load(&plugin, arguments->plugin, "", error);
+    if (!loaded || !configure(&plugin, arguments->config, error)) {
+        fprintf(stderr, "carehub-adapter: %s\n", error);
+        if (loaded && !arguments->config)
+            fputs("carehub-adapter: if it needs settings, write them into a file's section 'format' and add --config "
+                  "FILE\n",
+                  stderr);
+        plugin_unload(&plugin);
+        return EXIT_CONFIG;
+    }
+    bool ok = try_files(&plugin, arguments->files, arguments->n_files);
+    plugin_unload(&plugin);
+    return ok ? EXIT_SUCCESS : EXIT_FAILURE;
+}
+
+static int make_credential(const char *path, const char *name)
+{
+    char token[CREDENTIALS_TOKEN_BYTES], error[CAREHUB_ERROR_BYTES];
+    if (!credentials_add(path, name, token, error, sizeof error)) {
+        fprintf(stderr, "carehub-adapter: %s\n", error);
+        return EXIT_FAILURE;
+    }
+    fprintf(stderr,
+            "added %s to %s; an adapter that runs knows it within a second\n"
+            "give it this token, which is kept nowhere, as 'Authorization: Bearer TOKEN' (or Basic, with its name):\n",
+            name, path);
+    puts(token);
+    sodium_memzero(token, sizeof token);
+    return EXIT_SUCCESS;
+}
+
 int main(int argc, char **argv)
 {
     struct arguments arguments = {0};
-    struct host_config config;
-    char error[FORMAT_ERROR_BYTES];
     int status = parse_arguments(argc, argv, &arguments);
     if (status >= 0)
         return status;
@@ -202,13 +319,11 @@ int main(int argc, char **argv)
         fputs("carehub-adapter: the cryptographic library cannot be started\n", stderr);
         return EXIT_FAILURE;
     }
-    bool needs_hub = arguments.action == ACTION_RUN || arguments.action == ACTION_CHECK;
-    if (!host_config_load(&config, arguments.config, &hospital_format, needs_hub, error)) {
-        fprintf(stderr, "carehub-adapter: %s\n", error);
-        return EXIT_CONFIG;
+    if (arguments.action == ACTION_LIST_PLUGINS) {
+        plugin_list();
+        return EXIT_SUCCESS;
     }
-    log_line_set_level(config.log_level);
-    status = act(&arguments, &config);
-    host_config_free(&config, &hospital_format);
-    return status;
+    if (arguments.action == ACTION_NEW_CREDENTIAL)
+        return make_credential(arguments.credentials, arguments.name);
+    return arguments.plugin ? with_plugin(&arguments) : with_configuration(&arguments);
 }

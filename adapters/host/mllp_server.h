@@ -1,5 +1,6 @@
-/* mllp_server.h - the MLLP transport: listens, takes messages off the connections and puts answers on them. Knows bytes
- * and frames, nothing of what is in them.
+/* mllp_server.h - the MLLP transport (transport_in_mllp), between its files: mllp_server.c listens and answers,
+ * mllp_connection.c takes messages off a connection and puts answers on it. It knows bytes and frames, nothing of what
+ * is in them.
  *
  * A sender may send on without waiting for answers; they go out in the order of its messages. A connection with
  * MLLP_WINDOW_MESSAGES or MLLP_WINDOW_BYTES unanswered is not read any further until some are answered, so what a
@@ -10,60 +11,84 @@
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
-#include <sys/socket.h>
 #include <uv.h>
+
+#include "listen_address.h"
+#include "mllp.h"
+#include "tls_stream.h"
+#include "transport.h"
 
 enum {
     MLLP_READ_BYTES = 64 << 10,
     MLLP_WINDOW_MESSAGES = 32,
     MLLP_WINDOW_BYTES = 8 << 20,
     MLLP_UNSENT_MAX_BYTES = 1 << 20, /* answers that the sender does not read */
-    MLLP_SERVER_ERROR_BYTES = 512,
-    MLLP_PEER_BYTES = 80,
+    MLLP_HANDSHAKE_MS = 10000,       /* of TLS */
 };
 
-/* A message that waits for its answer. Whoever was given it answers it once; the server keeps it till then, also when
- * its connection has gone. */
-struct mllp_request {
-    uint64_t connection; /* its number, for log lines */
-    uint8_t *bytes;      /* free() and set to NULL when no longer needed */
-    size_t len;
-    void *arg; /* the owner's */
+struct mllp_connection;
+
+struct mllp_arrival {
+    struct arrival head;          /* first: what others see of it */
+    struct mllp_arrival *next;    /* of the same connection, later */
+    struct mllp_connection *from; /* NULL: it has gone */
+    char peer[LISTEN_PEER_BYTES];
+    uint8_t *answer; /* frames */
+    size_t answer_len;
+    size_t cost; /* bytes that it counts for in the window */
+    bool answered;
 };
 
-typedef void mllp_take_fn(void *arg, struct mllp_request *request);
-/* For counting. */
-typedef void mllp_notice_fn(void *arg, bool broken_frame);
-
-struct mllp_server_options {
-    struct sockaddr_storage address;
-    unsigned connections_max;
-    size_t message_max_bytes;
-    uint64_t idle_ms;  /* a connection on which nothing came for this long, nothing waits, is closed; 0: never */
-    uint64_t frame_ms; /* the longest pause inside a frame */
-    mllp_take_fn *take;
-    mllp_notice_fn *notice; /* a new connection, or a broken frame */
+struct mllp_server {
+    uv_tcp_t tcp; /* first */
+    uv_timer_t tick;
+    struct listen_settings settings;
+    struct tls_context *tls; /* or NULL */
+    arrival_fn *take;
+    transport_notice_fn *notice;
     void *arg;
+    struct mllp_connection *connections;
+    int64_t count;
+    uint64_t last_number;
+    int handles; /* not yet closed */
+    bool quiet, closing;
 };
 
-struct mllp_server;
+struct mllp_connection {
+    uv_tcp_t tcp; /* first */
+    struct mllp_server *server;
+    struct mllp_connection *next, **link;
+    uint64_t number;
+    char address[LISTEN_TEXT_BYTES];
+    struct mllp_decoder *decoder;
+    struct tls_stream *tls; /* or NULL */
+    uint8_t socket_input[MLLP_READ_BYTES];
+    uint8_t plain_input[MLLP_READ_BYTES]; /* with TLS only */
+    const uint8_t *input;
+    size_t input_at, input_len;
+    struct mllp_arrival *first, **end; /* unanswered, in the order in which they came */
+    unsigned unanswered;
+    size_t unanswered_bytes;
+    uint64_t opened_ms, heard_ms;
+    bool reading, ended, closing; /* ended: nothing more will come; what was asked is still answered */
+};
 
-/* Listens. NULL with `error` set. */
-struct mllp_server *mllp_server_new(uv_loop_t *loop, const struct mllp_server_options *options,
-                                    char error[MLLP_SERVER_ERROR_BYTES]);
+/* Accepts a connection that waits. It joins the server's list, and leaves it when it has closed. */
+void mllp_connection_accept(struct mllp_server *server);
+void mllp_connection_close(struct mllp_connection *self);
+/* There may be room for more messages, or something to send. */
+void mllp_connection_go_on(struct mllp_connection *self);
+/* Reads, or not, as there is room. */
+void mllp_connection_update_reading(struct mllp_connection *self);
+/* Sends the answers that are complete, from the oldest on. */
+void mllp_connection_flush(struct mllp_connection *self);
+/* Closes it if it has been silent for too long. */
+void mllp_connection_check_silence(struct mllp_connection *self, uint64_t now_ms);
 
-/* Where it listens: "127.0.0.1:2575". */
-void mllp_server_endpoint(const struct mllp_server *self, char *out, size_t size);
-
-/* Adds one message to the answer of a request. */
-void mllp_reply(struct mllp_request *request, const void *bytes, size_t len);
-/* The answer is complete (it may be empty). Frees the request. */
-void mllp_answered(struct mllp_request **request);
-
-/* Takes no more connections and messages. */
-void mllp_server_quiesce(struct mllp_server *self);
-/* Closes everything, in the course of the loop's next turns; answers already given are sent if the peer takes them at
- * once. Then frees itself. All requests have been answered before. */
-void mllp_server_close(struct mllp_server **self);
+/* A message that came on a connection, copied. NULL without memory. */
+struct mllp_arrival *mllp_arrival_new(struct mllp_connection *from, const void *data, size_t len);
+void mllp_arrival_free(struct mllp_arrival *arrival);
+/* When the last handle or connection of a server that is closing has gone. */
+void mllp_server_free_if_gone(struct mllp_server *server);
 
 #endif

@@ -1,88 +1,76 @@
 #include "publisher.h"
 
-#include <pthread.h>
-#include <stdatomic.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
-#include "log_line.h"
-
-/* An event on its way. */
-struct ticket {
-    struct ticket *next;      /* in its bucket */
-    struct ticket *next_lane; /* waiting for the spool */
-    struct publisher *publisher;
-    uint8_t id[CAREHUB_ID_BYTES];
-    uint8_t *bytes;
-    size_t size;
-    struct publisher_wait *waits;
-    int result;   /* of carehub_publish_bytes */
-    bool in_lane; /* a worker may use it */
-    bool settled; /* the hub has spoken before the worker was done */
-    char text[PUBLISHER_TEXT_BYTES];
-};
-
-/* What the library's thread has to say. */
-struct news {
-    struct news *next;
-    uint8_t id[CAREHUB_ID_BYTES];
-    enum format_fault fault;
-    bool final; /* refused for good */
-    char code[32];
-    char text[PUBLISHER_TEXT_BYTES];
-};
-
-struct lane {
-    uv_work_t work; /* first */
-    struct publisher *publisher;
-    struct ticket *waiting, **end;
-    struct ticket *working;
-    bool busy;
-};
-
-struct publisher {
-    uv_async_t async; /* first */
-    carehub_client *client;
-    bool spool;
-    atomic_int state; /* enum carehub_state */
-    struct lane lanes[PUBLISHER_LANES];
-    struct ticket *buckets[PUBLISHER_BUCKETS];
-    publisher_refused_fn *refused;
-    void *arg;
-    pthread_mutex_t lock; /* of the news */
-    struct news *news, **news_end;
-    bool closing;
-};
+#include "publisher_internal.h"
 
 /* ---- Tickets ---------------------------------------------------------------------------------------------------- */
 
-static struct ticket **bucket(struct publisher *self, const uint8_t id[CAREHUB_ID_BYTES])
+static struct ticket **bucket(struct publisher *self, const uint8_t id[EVENTID_BYTES])
 {
     return &self->buckets[(id[14] << 8 | id[15]) % PUBLISHER_BUCKETS];
 }
 
-static struct ticket *find(struct publisher *self, const uint8_t id[CAREHUB_ID_BYTES])
+struct ticket *ticket_find(struct publisher *self, const uint8_t id[EVENTID_BYTES])
 {
     struct ticket *t = *bucket(self, id);
-    while (t && memcmp(t->id, id, CAREHUB_ID_BYTES) != 0)
+    while (t && memcmp(t->parts[0].id, id, EVENTID_BYTES) != 0)
         t = t->next;
     return t;
 }
 
-static void drop(struct ticket *t)
+static void free_bytes(struct ticket *t)
 {
-    struct ticket **at = bucket(t->publisher, t->id);
+    for (size_t i = 0; i < t->n_parts; i++) {
+        free(t->parts[i].bytes);
+        t->parts[i].bytes = NULL;
+    }
+}
+
+void ticket_drop(struct ticket *t)
+{
+    struct ticket **at = bucket(t->publisher, t->parts[0].id);
     while (*at && *at != t)
         at = &(*at)->next;
     if (*at)
         *at = t->next;
-    free(t->bytes);
+    free_bytes(t);
     free(t);
 }
 
-/* Tells those who wait: all, or only those for whom the spool is enough. */
-static void tell(struct ticket *t, bool only_for_spool, enum format_fault fault, const char *text)
+/* NULL without memory. */
+static struct ticket *ticket_new(struct publisher *self, struct item *const *items, size_t n, bool group)
+{
+    struct ticket *t = calloc(1, sizeof *t + n * sizeof t->parts[0]);
+    bool ok = t != NULL;
+    if (ok)
+        t->n_parts = n;
+    for (size_t i = 0; ok && i < n; i++) {
+        struct part *part = &t->parts[i];
+        memcpy(part->id, items[i]->id, EVENTID_BYTES);
+        part->is_fact = items[i]->is_fact;
+        part->len = items[i]->len;
+        part->bytes = malloc(part->len + 1);
+        ok = part->bytes != NULL;
+        if (ok)
+            memcpy(part->bytes, items[i]->bytes, part->len);
+    }
+    if (!ok) {
+        if (t)
+            free_bytes(t);
+        free(t);
+        return NULL;
+    }
+    t->publisher = self;
+    t->group = group;
+    t->next = *bucket(self, t->parts[0].id);
+    *bucket(self, t->parts[0].id) = t;
+    return t;
+}
+
+void ticket_tell(struct ticket *t, bool only_for_spool, enum carehub_fault fault, const char *text)
 {
     struct publisher_wait *left = NULL;
     for (struct publisher_wait *wait = t->waits, *next; wait; wait = next) {
@@ -99,149 +87,71 @@ static void tell(struct ticket *t, bool only_for_spool, enum format_fault fault,
     t->waits = left;
 }
 
-/* ---- What the library says (its thread) ------------------------------------------------------------------------- */
-
-static enum format_fault fault_of(const Carehub__V1__Error *error)
+void ticket_refused(struct ticket *t, const char *code, const char *text)
 {
-    switch (error->code) {
-    case CAREHUB__V1__ERROR_CODE__ID_CONFLICT:
-        return FORMAT_FAULT_DUPLICATE;
-    case CAREHUB__V1__ERROR_CODE__CORRECTION_UNKNOWN:
-        return FORMAT_FAULT_ORIGINAL;
-    case CAREHUB__V1__ERROR_CODE__NOT_ALLOWED:
-    case CAREHUB__V1__ERROR_CODE__NOT_ENROLLED:
-    case CAREHUB__V1__ERROR_CODE__REVOKED:
-        return FORMAT_FAULT_NOT_ALLOWED;
-    default:
-        if (error->retry)
-            return FORMAT_FAULT_UNAVAILABLE;
-        return strncmp(error->field, "patient", 7) == 0 ? FORMAT_FAULT_IDENTITY : FORMAT_FAULT_CONTENT;
+    for (size_t i = 0; i < t->n_parts; i++)
+        t->publisher->refused(t->publisher->arg, t->parts[i].id, code, text);
+}
+
+/* ---- Handing over (a worker, or the loop) ----------------------------------------------------------------------- */
+
+static int hand_over_group(struct ticket *t)
+{
+    Carehub__V1__Item items[CAREHUB_ITEMS_MAX];
+    const Carehub__V1__Item *list[CAREHUB_ITEMS_MAX];
+    int result = CAREHUB_OK;
+    for (size_t i = 0; i < t->n_parts; i++) {
+        const struct part *part = &t->parts[i];
+        carehub__v1__item__init(&items[i]);
+        list[i] = &items[i];
+        if (part->is_fact) {
+            items[i].item_case = CAREHUB__V1__ITEM__ITEM_FACT;
+            items[i].fact = carehub__v1__fact__unpack(NULL, part->len, part->bytes);
+            result = items[i].fact ? result : CAREHUB_OUT_OF_MEMORY;
+        } else {
+            items[i].item_case = CAREHUB__V1__ITEM__ITEM_EVENT;
+            items[i].event = (ProtobufCBinaryData){part->len, part->bytes};
+        }
     }
+    if (result == CAREHUB_OK)
+        result = carehub_publish_group(t->publisher->client, list, t->n_parts, publisher_on_confirm, t);
+    for (size_t i = 0; i < t->n_parts; i++)
+        if (t->parts[i].is_fact && items[i].fact)
+            carehub__v1__fact__free_unpacked(items[i].fact, NULL);
+    return result;
 }
-
-static void describe(struct news *news, int status, const Carehub__V1__Confirmation *confirmation)
-{
-    const Carehub__V1__Error *error = confirmation ? confirmation->error : NULL;
-    if (status == CAREHUB_OK)
-        return;
-    news->fault = FORMAT_FAULT_UNAVAILABLE;
-    snprintf(news->text, sizeof news->text, "the hub could not be asked: %s; send it again", carehub_strerror(status));
-    if (status != CAREHUB_REFUSED || !error)
-        return;
-    const ProtobufCEnumValue *code =
-        protobuf_c_enum_descriptor_get_value(&carehub__v1__error_code__descriptor, (int)error->code);
-    news->fault = fault_of(error);
-    news->final = !error->retry;
-    snprintf(news->code, sizeof news->code, "%s", code ? code->name : "refused");
-    snprintf(news->text, sizeof news->text, "the hub refuses it: %s%s%s", error->field, error->field[0] ? ": " : "",
-             error->text);
-}
-
-static void bring(struct publisher *self, const uint8_t id[CAREHUB_ID_BYTES], int status,
-                  const Carehub__V1__Confirmation *confirmation)
-{
-    struct news *news = calloc(1, sizeof *news);
-    if (!news)
-        abort(); /* an outcome must not get lost, and nobody can be told here */
-    memcpy(news->id, id, CAREHUB_ID_BYTES);
-    describe(news, status, confirmation);
-    pthread_mutex_lock(&self->lock);
-    *self->news_end = news;
-    self->news_end = &news->next;
-    pthread_mutex_unlock(&self->lock);
-    uv_async_send(&self->async);
-}
-
-/* With a spool the library tells of every event by its id, those of an earlier process included. */
-static void on_settled(void *arg, const uint8_t id[CAREHUB_ID_BYTES], int status,
-                       const Carehub__V1__Confirmation *confirmation)
-{
-    bring(arg, id, status, confirmation);
-}
-
-/* Without one, each publication has its callback. The ticket stays until the news of it has been heard. */
-static void on_confirm(void *arg, int status, const Carehub__V1__Confirmation *confirmation)
-{
-    struct ticket *t = arg;
-    bring(t->publisher, t->id, status, confirmation);
-}
-
-static void on_state(void *arg, enum carehub_state state, const char *error)
-{
-    struct publisher *self = arg;
-    atomic_store(&self->state, (int)state);
-    if (state == CAREHUB_CONNECTED)
-        LOG_LINE(LOG_LEVEL_INFO, "connected to the hub");
-    else if (state != CAREHUB_CONNECTING)
-        LOG_LINE(LOG_LEVEL_WARNING, "%s: %s",
-                 state == CAREHUB_NOT_ADMITTED ? "the hub does not admit this adapter" : "the hub cannot be reached",
-                 error ? error : "no reason was given");
-}
-
-static void on_warning(void *arg, const char *text)
-{
-    (void)arg;
-    LOG_LINE(LOG_LEVEL_WARNING, "%s", text);
-}
-
-/* ---- Hearing of it (the loop) ----------------------------------------------------------------------------------- */
-
-static void hear(struct publisher *self, const struct news *news)
-{
-    struct ticket *t = find(self, news->id);
-    if (news->final)
-        self->refused(self->arg, news->id, news->code, news->text);
-    if (!t)
-        return;
-    tell(t, false, news->fault, news->text);
-    if (t->in_lane)
-        t->settled = true;
-    else
-        drop(t);
-}
-
-static void on_async(uv_async_t *async)
-{
-    struct publisher *self = (struct publisher *)async;
-    pthread_mutex_lock(&self->lock);
-    struct news *news = self->news;
-    self->news = NULL;
-    self->news_end = &self->news;
-    pthread_mutex_unlock(&self->lock);
-    for (struct news *next; news; news = next) {
-        next = news->next;
-        hear(self, news);
-        free(news);
-    }
-}
-
-/* ---- Publishing ------------------------------------------------------------------------------------------------- */
 
 static void hand_over(struct ticket *t)
 {
     struct publisher *self = t->publisher;
-    t->result =
-        carehub_publish_bytes(self->client, t->bytes, t->size, self->spool ? NULL : on_confirm, self->spool ? NULL : t);
+    const struct part *event = &t->parts[0];
+    if (t->group)
+        t->result = hand_over_group(t);
+    else
+        t->result = carehub_publish_bytes(self->client, event->bytes, event->len,
+                                          self->spool ? NULL : publisher_on_confirm, self->spool ? NULL : t);
     if (t->result != CAREHUB_OK)
         snprintf(t->text, sizeof t->text, "%s: %s", carehub_strerror(t->result), carehub_error());
-    free(t->bytes);
-    t->bytes = NULL;
+    free_bytes(t);
 }
+
+/* ---- Publishing (the loop) -------------------------------------------------------------------------------------- */
 
 /* Handed over, or not taken. */
 static void handed_over(struct ticket *t)
 {
     bool lasting = t->result == CAREHUB_INVALID_ARGUMENT;
+    bool spooled = t->publisher->spool && !t->group;
     t->in_lane = false;
     if (lasting)
-        t->publisher->refused(t->publisher->arg, t->id, "INVALID", t->text);
+        ticket_refused(t, "INVALID", t->text);
     if (t->result != CAREHUB_OK)
-        tell(t, false, lasting ? FORMAT_FAULT_CONTENT : FORMAT_FAULT_UNAVAILABLE, t->text);
-    else if (t->publisher->spool)
-        tell(t, true, FORMAT_FAULT_NONE, "");
+        ticket_tell(t, false, lasting ? CAREHUB_FAULT_CONTENT : CAREHUB_FAULT_UNAVAILABLE, t->text);
+    else if (spooled)
+        ticket_tell(t, true, CAREHUB_FAULT_NONE, "");
     /* Who only wanted it in the spool is content; the hub's word, should it refuse, comes by the event's id. */
-    if (t->result != CAREHUB_OK || t->settled || (t->publisher->spool && !t->waits))
-        drop(t);
+    if (t->result != CAREHUB_OK || t->settled || (spooled && !t->waits))
+        ticket_drop(t);
 }
 
 static void lane_work(uv_work_t *work)
@@ -277,36 +187,19 @@ static void lane_start(struct lane *lane)
     lane->busy = uv_queue_work(lane->publisher->async.loop, &lane->work, lane_work, lane_done) == 0;
 }
 
-/* NULL without memory. */
-static struct ticket *ticket_new(struct publisher *self, const Carehub__V1__Event *event)
+static void publish(struct publisher *self, struct item *const *items, size_t n, bool group, uint64_t lane_number,
+                    struct publisher_wait *wait)
 {
-    struct ticket *t = calloc(1, sizeof *t);
-    size_t size = carehub__v1__event__get_packed_size(event);
-    if (!t || event->id.len != CAREHUB_ID_BYTES || !(t->bytes = malloc(size))) {
-        free(t);
-        return NULL;
-    }
-    t->publisher = self;
-    t->size = carehub__v1__event__pack(event, t->bytes);
-    memcpy(t->id, event->id.data, CAREHUB_ID_BYTES);
-    t->next = *bucket(self, t->id);
-    *bucket(self, t->id) = t;
-    return t;
-}
-
-void publisher_publish(struct publisher *self, const Carehub__V1__Event *event, uint64_t lane_number,
-                       struct publisher_wait *wait)
-{
-    struct ticket *t = event->id.len == CAREHUB_ID_BYTES ? find(self, event->id.data) : NULL;
+    struct ticket *t = ticket_find(self, items[0]->id);
     bool is_new = !t;
     if (is_new)
-        t = ticket_new(self, event);
+        t = ticket_new(self, items, n, group);
     if (!t) {
-        wait->done(wait, FORMAT_FAULT_UNAVAILABLE, "the adapter is out of memory; send it again");
+        wait->done(wait, CAREHUB_FAULT_UNAVAILABLE, "the adapter is out of memory; send it again");
         return;
     }
-    if (!is_new && wait->for_spool && self->spool && !t->in_lane) {
-        wait->done(wait, FORMAT_FAULT_NONE, ""); /* it is in the spool since */
+    if (!is_new && wait->for_spool && self->spool && !t->group && !t->in_lane) {
+        wait->done(wait, CAREHUB_FAULT_NONE, ""); /* it is in the spool since */
         return;
     }
     wait->ticket = t;
@@ -326,6 +219,18 @@ void publisher_publish(struct publisher *self, const Carehub__V1__Event *event, 
     lane_start(lane);
 }
 
+void publisher_publish(struct publisher *self, const struct item *event, uint64_t lane, struct publisher_wait *wait)
+{
+    struct item *const one[] = {(struct item *)event};
+    publish(self, one, 1, false, lane, wait);
+}
+
+void publisher_publish_group(struct publisher *self, const struct items *items, uint64_t lane,
+                             struct publisher_wait *wait)
+{
+    publish(self, items->list, items->count, true, lane, wait);
+}
+
 void publisher_leave(struct publisher_wait *wait)
 {
     if (!wait->ticket)
@@ -338,6 +243,11 @@ void publisher_leave(struct publisher_wait *wait)
 }
 
 /* ---- Opening and closing ---------------------------------------------------------------------------------------- */
+
+carehub_client *publisher_client(struct publisher *self)
+{
+    return self->client;
+}
 
 bool publisher_has_spool(const struct publisher *self)
 {
@@ -361,7 +271,7 @@ struct publisher *publisher_new(uv_loop_t *loop, const struct carehub_options *g
 {
     struct publisher *self = calloc(1, sizeof *self);
     struct carehub_options options = *given;
-    if (!self || uv_async_init(loop, &self->async, on_async) != 0) {
+    if (!self || uv_async_init(loop, &self->async, publisher_on_async) != 0) {
         free(self);
         return NULL;
     }
@@ -374,15 +284,15 @@ struct publisher *publisher_new(uv_loop_t *loop, const struct carehub_options *g
         self->lanes[i].publisher = self;
         self->lanes[i].end = &self->lanes[i].waiting;
     }
-    options.on_state = on_state;
-    options.on_warning = on_warning;
+    options.on_state = publisher_on_state;
+    options.on_warning = publisher_on_warning;
     options.arg = self;
     if (carehub_open(&self->client, &options) != CAREHUB_OK) {
         uv_close((uv_handle_t *)&self->async, on_async_closed);
         return NULL;
     }
     if (self->spool)
-        carehub_spool_on_settled(self->client, on_settled, self);
+        carehub_spool_on_settled(self->client, publisher_on_settled, self);
     return self;
 }
 
@@ -403,11 +313,12 @@ void publisher_close(struct publisher **closing)
     while (any_busy(self)) /* workers use the client; they wait for the disk only */
         uv_run(self->async.loop, UV_RUN_ONCE);
     carehub_close(&self->client);
-    on_async(&self->async);
+    publisher_on_async(&self->async);
     for (size_t i = 0; i < PUBLISHER_BUCKETS; i++)
         while (self->buckets[i]) {
-            tell(self->buckets[i], false, FORMAT_FAULT_UNAVAILABLE, "the adapter is being stopped; send it again");
-            drop(self->buckets[i]);
+            ticket_tell(self->buckets[i], false, CAREHUB_FAULT_UNAVAILABLE,
+                        "the adapter is being stopped; send it again");
+            ticket_drop(self->buckets[i]);
         }
     uv_close((uv_handle_t *)&self->async, on_async_closed);
 }

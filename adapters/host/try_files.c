@@ -10,16 +10,20 @@
 #include "counters.h"
 #include "journal.h"
 #include "pbjson.h"
+#include "translation.h"
 
-enum { FILE_MAX_BYTES = 256 << 20 };
+enum { FILE_MAX_BYTES = 256 << 20, REFUSALS_MAX = 64, REFUSAL_BYTES = 80 };
 
 struct trial {
-    const struct format *format;
-    const void *settings;
+    const struct plugin *plugin;
     struct journal *journal; /* in memory: corrections find their originals among the files */
     struct counters counters;
     uint64_t types[EVENT_TYPE_MAX + 1], amendments, retractions;
-    uint64_t files, empty_files;
+    uint64_t files, empty_files, accepted;
+    struct {
+        char text[REFUSAL_BYTES];
+        uint64_t count;
+    } refusals[REFUSALS_MAX]; /* by the rule that was broken; the last takes all that have no room */
 };
 
 static uint8_t *read_file(const char *path, size_t *len)
@@ -39,97 +43,162 @@ static uint8_t *read_file(const char *path, size_t *len)
     return bytes;
 }
 
-static void print_events(struct trial *trial, const struct format_message *m)
+/* ---- One message ------------------------------------------------------------------------------------------------ */
+
+static void print_item(struct trial *trial, const struct item *item)
 {
-    for (size_t i = 0; i < m->n_events; i++) {
-        const Carehub__V1__Event *event = m->events[i];
-        char *json = pbjson_from(&event->base, PBJSON_UUID);
-        puts(json ? json : "{}");
-        free(json);
+    ProtobufCMessage *message = protobuf_c_message_unpack(
+        item->is_fact ? &carehub__v1__fact__descriptor : &carehub__v1__event__descriptor, NULL, item->len, item->bytes);
+    char *json = message ? pbjson_from(message, PBJSON_UUID) : NULL;
+    puts(json ? json : "{}");
+    free(json);
+    counters_add(&trial->counters, item->is_fact ? COUNT_FACTS : COUNT_EVENTS, 1);
+    if (message && !item->is_fact) {
+        const Carehub__V1__Event *event = (const Carehub__V1__Event *)message;
         trial->types[(int)event->type <= EVENT_TYPE_MAX ? (int)event->type : 0]++;
         trial->amendments += event->amends.len > 0;
         trial->retractions += event->retracts.len > 0;
-        counters_add(&trial->counters, COUNT_EVENTS, 1);
     }
+    if (message)
+        protobuf_c_message_free_unpacked(message, NULL);
 }
 
-static void say(const char *path, const struct format_message *m, const char *what, const char *detail)
+/* Which message: its file, and where there may be several, its number in there. */
+struct place {
+    const char *path;
+    size_t number; /* from 1; 0: it is the whole file */
+};
+
+static void say(const struct place *at, const struct carehub_message *m, const char *what, const char *detail)
 {
-    fprintf(stderr, "%s: message %s (%s): %s%s%s\n", path, m->native_id[0] ? m->native_id : "without id",
+    char number[32] = "";
+    if (at->number > 0)
+        snprintf(number, sizeof number, "%zu: ", at->number);
+    fprintf(stderr, "%s: message %s%s (%s): %s%s%s\n", at->path, number, m->native_id[0] ? m->native_id : "without id",
             m->kind[0] ? m->kind : "unknown", what, detail[0] ? ": " : "", detail);
 }
 
-static void conclude(struct trial *trial, const char *path, const struct format_message *m)
+static void count_refusal(struct trial *trial, const struct carehub_problem *problem)
 {
+    char text[REFUSAL_BYTES];
+    size_t i = 0;
+    snprintf(text, sizeof text, "%.*s", REFUSAL_BYTES - 1, problem->rule[0] != '\0' ? problem->rule : problem->what);
+    while (i < REFUSALS_MAX - 1 && trial->refusals[i].count > 0 && strcmp(trial->refusals[i].text, text) != 0)
+        i++;
+    if (trial->refusals[i].count++ == 0)
+        memcpy(trial->refusals[i].text, i < REFUSALS_MAX - 1 ? text : "other", i < REFUSALS_MAX - 1 ? sizeof text : 6);
+}
+
+static void refuse(struct trial *trial, const struct place *at, const struct carehub_message *m)
+{
+    char problem[CAREHUB_WHERE_BYTES + CAREHUB_WHAT_BYTES + CAREHUB_RULE_BYTES + 8];
+    problem_text(&m->problem, problem, sizeof problem);
+    say(at, m, m->verdict == CAREHUB_MESSAGE_ERROR ? "refused" : "rejected", problem);
+    count_refusal(trial, &m->problem);
+    counters_add(&trial->counters, COUNT_REFUSED, 1);
+}
+
+static void conclude(struct trial *trial, const struct place *at, const struct translation *t)
+{
+    const struct carehub_message *m = &t->message;
     counters_add(&trial->counters, COUNT_RECEIVED, 1);
-    counters_add_kind(&trial->counters, m->kind, m->n_events);
-    if (m->verdict == FORMAT_EVENTS) {
-        print_events(trial, m);
-    } else if (m->verdict == FORMAT_ERROR || m->verdict == FORMAT_REJECTED) {
-        say(path, m, m->verdict == FORMAT_ERROR ? "refused" : "rejected", m->problem);
-        counters_add(&trial->counters, COUNT_REFUSED, 1);
+    counters_add(&trial->counters, COUNT_REPEATS, t->repeat);
+    counters_add_kind(&trial->counters, m->kind, t->items.count - t->items.n_facts);
+    if (t->failure[0] != '\0') {
+        say(at, m, "cannot be handled", t->failure);
+    } else if (m->verdict == CAREHUB_MESSAGE_ERROR || m->verdict == CAREHUB_MESSAGE_REJECTED) {
+        refuse(trial, at, m);
     } else {
-        say(path, m, m->verdict == FORMAT_HOLD ? "held" : "no event", m->why);
-        counters_add(&trial->counters, COUNT_HELD, m->verdict == FORMAT_HOLD);
+        trial->accepted++;
+        for (size_t i = 0; i < t->items.count; i++)
+            print_item(trial, t->items.list[i]);
+    }
+    if (m->verdict == CAREHUB_MESSAGE_NOTHING || m->verdict == CAREHUB_MESSAGE_HOLD) {
+        say(at, m, m->verdict == CAREHUB_MESSAGE_HOLD ? "held" : "no event", m->why);
+        counters_add(&trial->counters, COUNT_HELD, m->verdict == CAREHUB_MESSAGE_HOLD);
         counters_add_reason(&trial->counters, m->why);
     }
 }
 
-static bool try_message(struct trial *trial, const char *path, const void *bytes, size_t len)
+static bool try_message(struct trial *trial, const struct place *at, const struct carehub_native *native)
 {
-    struct timespec now;
-    struct format_past past = {0};
-    clock_gettime(CLOCK_REALTIME, &now);
-    int64_t now_ms = (int64_t)now.tv_sec * 1000;
-    struct format_message *m = trial->format->open(trial->settings, bytes, len, now_ms);
-    if (!m)
+    struct translation *t = calloc(1, sizeof *t);
+    if (!t)
         return false;
-    enum journal_found found = m->verdict == FORMAT_OPENED ? journal_recall(trial->journal, m) : JOURNAL_NEW;
-    if (found == JOURNAL_REPEAT) {
-        counters_add(&trial->counters, COUNT_REPEATS, 1);
-        m->verdict = FORMAT_EVENTS;
-    } else if (m->verdict == FORMAT_OPENED) {
-        m->key_reused = found == JOURNAL_REUSED;
-        journal_past(trial->journal, m->episode, &past);
-        trial->format->translate(m, &past);
-        journal_past_clear(&past);
-        journal_add(trial->journal, m, now_ms);
-    }
-    conclude(trial, path, m);
-    trial->format->close(&m);
-    return true;
+    translation_open(t, trial->plugin->format, trial->plugin->self, native);
+    bool ok = journal_begin(trial->journal) && translation_run(t, trial->journal, false);
+    ok = ok ? journal_commit(trial->journal) : (journal_rollback(trial->journal), false);
+    if (!ok)
+        fprintf(stderr, "carehub-adapter: %s\n", journal_error(trial->journal));
+    conclude(trial, at, t);
+    translation_close(t);
+    free(t);
+    return ok;
+}
+
+/* ---- Files ------------------------------------------------------------------------------------------------------ */
+
+static struct carehub_native native_of(const char *path, const void *bytes, size_t len)
+{
+    const char *slash = strrchr(path, '/');
+    return (struct carehub_native){
+        .bytes = bytes,
+        .len = len,
+        .received_ms = (int64_t)time(NULL) * 1000,
+        .transport = "folder",
+        .peer = "",
+        .name = slash ? slash + 1 : path,
+        .method = "",
+        .content_type = "",
+        .idempotency_key = "",
+    };
 }
 
 static bool try_file(struct trial *trial, const char *path)
 {
+    const struct carehub_format *format = trial->plugin->format;
     const void *message;
     size_t len = 0, message_len, position = 0, count = 0;
     uint8_t *bytes = read_file(path, &len);
     bool ok = bytes != NULL;
-    while (ok && trial->format->next(bytes, len, &position, &message, &message_len)) {
-        ok = try_message(trial, path, message, message_len);
-        count++;
-    }
     trial->files++;
-    trial->empty_files += count == 0;
+    while (ok && translation_split(format, trial->plugin->self, bytes, len, &position, &message, &message_len)) {
+        const struct carehub_native native = native_of(path, message, message_len);
+        ok = try_message(trial, &(struct place){path, ++count}, &native);
+    }
+    if (ok && count == 0) { /* whole, so that the format says what is wrong with it */
+        const struct carehub_native native = native_of(path, bytes, len);
+        ok = try_message(trial, &(struct place){path, 0}, &native);
+        trial->empty_files += format->split != NULL;
+    }
     free(bytes);
     return ok;
+}
+
+/* ---- The table -------------------------------------------------------------------------------------------------- */
+
+static void print_row(const char *name, uint64_t count)
+{
+    fprintf(stderr, "%-24s %10llu\n", name, (unsigned long long)count);
 }
 
 static void print_table(const struct trial *trial)
 {
     fprintf(stderr, "\n%-24s %10llu (%llu without a message)\n", "files", (unsigned long long)trial->files,
             (unsigned long long)trial->empty_files);
+    print_row("accepted", trial->accepted);
+    for (int i = 0; i < REFUSALS_MAX && trial->refusals[i].count > 0; i++)
+        fprintf(stderr, "%-24s %10llu  %s\n", "refused", (unsigned long long)trial->refusals[i].count,
+                trial->refusals[i].text);
     for (int type = 1; type <= EVENT_TYPE_MAX; type++)
         if (trial->types[type] > 0)
-            fprintf(stderr, "%-24s %10llu\n", event_type_name((Carehub__V1__EventType)type),
-                    (unsigned long long)trial->types[type]);
-    fprintf(stderr, "%-24s %10llu\n%-24s %10llu\n", "of these amendments", (unsigned long long)trial->amendments,
-            "and retractions", (unsigned long long)trial->retractions);
+            print_row(event_type_name((Carehub__V1__EventType)type), trial->types[type]);
+    print_row("of these amendments", trial->amendments);
+    print_row("and retractions", trial->retractions);
     counters_print(&trial->counters, stderr);
 }
 
-bool try_files(const struct format *format, const void *settings, char *const *paths, int n)
+bool try_files(const struct plugin *plugin, char *const *paths, int n)
 {
     char error[JOURNAL_ERROR_BYTES];
     struct trial *trial = calloc(1, sizeof *trial);
@@ -139,8 +208,7 @@ bool try_files(const struct format *format, const void *settings, char *const *p
         free(trial);
         return false;
     }
-    trial->format = format;
-    trial->settings = settings;
+    trial->plugin = plugin;
     for (int i = 0; i < n; i++)
         ok = try_file(trial, paths[i]) && ok;
     print_table(trial);

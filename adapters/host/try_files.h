@@ -2,10 +2,10 @@
 #ifndef CAREHUB_TRY_FILES_H
 #define CAREHUB_TRY_FILES_H
 
-#include "format.h"
+#include "plugin.h"
 
-/* Prints each event as a line of JSON on stdout, what became of other messages and a table of all on stderr. Returns
- * false if a file could not be read. */
-bool try_files(const struct format *format, const void *settings, char *const *paths, int n);
+/* Prints each event (and fact) as a line of JSON on stdout; what became of other messages, and a table of all, on
+ * stderr. Returns false if a file could not be read. */
+bool try_files(const struct plugin *plugin, char *const *paths, int n);
 
 #endif

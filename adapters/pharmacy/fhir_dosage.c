@@ -8,7 +8,7 @@
 #include "medication_codes.h"
 
 enum {
-    DOSAGES_MAX = 64,
+    DOSAGES_MAX = SCHEME_INTAKES_MAX,
     TIMES_MAX = 64, // moments, days or dates of one timing
 };
 
@@ -22,6 +22,7 @@ struct dosage {
     struct json_object *json, *timing, *repeat, *dose;
     bool only;                      // the only one of its line
     uint32_t day_number;            // of a treatment cycle; 0: none
+    const char *dayperiod;          // of KMEHR, where FHIR has no moment; NULL: none
     const char *moments[TIMES_MAX]; // "when", then "timeOfDay"
     size_t n_when, n_moments, n_days, n_dates;
     const char *days[TIMES_MAX], *dates[TIMES_MAX];
@@ -67,6 +68,18 @@ static bool read_cycle_day(const char *text, uint32_t *day)
     return true;
 }
 
+// Nor one for all of KMEHR's moments.
+static bool read_dayperiod(struct json_object *concept, const char **dayperiod)
+{
+    struct json_object *codings = fhir_look(concept, "coding"), *first = json_object_is_type(codings, json_type_array)
+                                                                             ? json_object_array_get_idx(codings, 0)
+                                                                             : NULL;
+    if (strcmp(fhir_peek(first, "system"), "CD-DAYPERIOD") != 0 || fhir_peek(first, "code")[0] == '\0')
+        return false;
+    *dayperiod = fhir_peek(first, "code");
+    return true;
+}
+
 static bool read_instructions(struct dosage *d)
 {
     struct json_object *all;
@@ -78,7 +91,7 @@ static bool read_instructions(struct dosage *d)
         struct json_object *concept = json_object_array_get_idx(all, i);
         const char *text = fhir_peek(concept, "text");
         size_t before = fhir_enter(d->r, "additionalInstruction", i);
-        if (!read_cycle_day(text, &d->day_number)) {
+        if (!read_cycle_day(text, &d->day_number) && !read_dayperiod(concept, &d->dayperiod)) {
             if (!fhir_read_concept(d->r, concept, &coded))
                 return false;
             bool added = add_text(d, text[0] != '\0' ? text : coded->display);
@@ -287,6 +300,10 @@ static bool read_dose(struct dosage *d, Carehub__V1__Quantity **made)
 static bool set_moment(struct dosage *d, Intake *intake, size_t moment)
 {
     char time[16];
+    if (moment >= d->n_moments && d->dayperiod != NULL) {
+        intake->moment = scheme_coded("CD-DAYPERIOD", d->dayperiod, "");
+        return intake->moment != NULL;
+    }
     if (moment >= d->n_moments)
         return true;
     if (moment < d->n_when) {
@@ -338,7 +355,8 @@ static size_t at_least_one(size_t n)
 
 static bool add_intakes(struct dosage *d, const Carehub__V1__Quantity *dose)
 {
-    if (d->n_moments == 0 && d->n_days == 0 && d->n_dates == 0 && d->day_number == 0 && dose == NULL)
+    if (d->n_moments == 0 && d->n_days == 0 && d->n_dates == 0 && d->day_number == 0 && d->dayperiod == NULL &&
+        dose == NULL)
         return true;
     for (size_t day = 0; day < at_least_one(d->n_days); day++)
         for (size_t date = 0; date < at_least_one(d->n_dates); date++)
@@ -450,7 +468,7 @@ bool fhir_read_dosage(struct fhir_reader *r, struct json_object *resource, const
     if (!fhir_array(r, resource, name, &all, &n))
         return false;
     if (n > DOSAGES_MAX)
-        return fhir_fail(r, name, "dosage-size", "a line has at most 64 dosages");
+        return fhir_fail(r, name, "dosage-size", "a line has at most 256 dosages");
     if (!compare_frequencies(r, all, n, &differ))
         return false;
     for (size_t i = 0; i < n; i++) {

@@ -12,6 +12,7 @@ struct fhir_reader {
     struct medication_error *error;
     struct medication_remarks *remarks; // may be NULL
     struct json_object *root;
+    const char *type;                 // of the resource that is being read; NULL: of the Bundle around it
     char path[MEDICATION_PATH_BYTES]; // of what is being read
 };
 

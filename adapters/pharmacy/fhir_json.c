@@ -41,7 +41,7 @@ static struct json_object *refuse_syntax(struct medication_error *error, enum js
 
 static struct json_object *tokenise(const char *text, size_t len, struct medication_error *error)
 {
-    struct json_tokener *tokener = json_tokener_new_ex(FHIR_DEPTH_MAX);
+    struct json_tokener *tokener = json_tokener_new_ex(FHIR_MEDICATION_DEPTH_MAX);
     if (tokener == NULL)
         return refuse(error, MEDICATION_FAULT_MEMORY, "memory", no_memory, 0);
     json_tokener_set_flags(tokener, JSON_TOKENER_STRICT);
@@ -105,7 +105,7 @@ static void describe(struct fhir_reader *r, const char *name, enum medication_fa
     size_t before = strlen(r->path);
     if (name != NULL)
         before = fhir_enter(r, name, FHIR_WHOLE);
-    *error = (struct medication_error){.fault = fault, .rule = rule};
+    *error = (struct medication_error){.fault = fault, .rule = rule, .resource = r->type};
     snprintf(error->path, sizeof error->path, "%s", r->path);
     snprintf(error->text, sizeof error->text, "%s", text);
     fhir_leave(r, before);

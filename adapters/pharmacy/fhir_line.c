@@ -271,6 +271,20 @@ static bool check_date(struct resource *self, const char *name, const char *text
            fhir_fail(self->r, name, "date", "this is not a date or time as FHIR writes it");
 }
 
+// When it was last changed, where it says so. A scheme is as old as it says itself, not as old as one of its lines.
+static bool set_recorded(struct resource *self, const char *made)
+{
+    const char *changed = fhir_peek(fhir_look(self->json, "meta"), "lastUpdated");
+    size_t from = 0;
+    int64_t day;
+    if (changed[0] == '\0')
+        changed = fhir_peek(fhir_extension(self->json, "RecordedDate", &from), "valueDateTime");
+    const char *recorded = scheme_day(changed, &day) ? changed : made;
+    return fhir_set(self->r, &self->line->recorded, recorded) &&
+           (self->scheme->complete || self->scheme->recorded[0] != '\0' ||
+            fhir_set(self->r, &self->scheme->recorded, recorded));
+}
+
 static bool read_period(struct resource *self)
 {
     struct json_object *period;
@@ -283,8 +297,7 @@ static bool read_period(struct resource *self)
         !check_date(self, "effectiveDateTime", at) || !check_date(self, self->kind->recorded, recorded))
         return false;
     return fhir_set(self->r, &self->line->begin, begin[0] != '\0' ? begin : at) &&
-           fhir_set(self->r, &self->line->end, end) &&
-           (self->scheme->recorded[0] != '\0' || fhir_set(self->r, &self->scheme->recorded, recorded));
+           fhir_set(self->r, &self->line->end, end) && set_recorded(self, recorded);
 }
 
 // ---- State
@@ -309,6 +322,8 @@ static bool read_suspension(struct resource *self, struct json_object *extension
     Carehub__Pharmacy__V1__Suspension *suspension = scheme_add_suspension(self->line);
     if (suspension == NULL)
         return fhir_no_memory(self->r);
+    if (reason[0] == '\0' && strncmp(text, "Definitive", 10) != 0 && strncmp(text, "Temporary", 9) != 0)
+        reason = text;
     suspension->definitive =
         strncmp(text, "Definitive", 10) == 0 || (text[0] == '\0' && end[0] == '\0' && self->line->state == stopped);
     return fhir_set(self->r, &suspension->begin, begin) && fhir_set(self->r, &suspension->end, end) &&
@@ -386,6 +401,7 @@ bool fhir_read_resource(struct fhir_reader *r, struct json_object *json, Scheme 
         carehub__pharmacy__v1__line__free_unpacked(self.line, NULL);
         return fhir_fail(r, NULL, "scheme-size", "a scheme has at most 512 lines");
     }
+    r->type = self.kind->type;
     bool done = read_line(&self, &used);
     bool kept = done && used;
     if (kept && !scheme_append(&scheme->lines, &scheme->n_lines, self.line)) {
@@ -395,7 +411,8 @@ bool fhir_read_resource(struct fhir_reader *r, struct json_object *json, Scheme 
     if (!kept)
         carehub__pharmacy__v1__line__free_unpacked(self.line, NULL);
     if (done && !used)
-        return fhir_remark(r, "status", "status-unused", "nothing is taken because of it; it is left out");
+        done = fhir_remark(r, "status", "status-unused", "nothing is taken because of it; it is left out");
+    r->type = NULL;
     return done;
 }
 

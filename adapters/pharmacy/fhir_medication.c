@@ -39,23 +39,35 @@ static bool is_complete(struct json_object *bundle, struct json_object *entries,
     return statements && !others && has_type(bundle) && !has_next_page(bundle);
 }
 
+// What names the scheme in all its versions. A document's own identifier is new each time: its Composition's stays.
+static const char *scheme_name(struct json_object *bundle, struct json_object *entries)
+{
+    bool document = strcmp(fhir_peek(bundle, "type"), "document") == 0;
+    struct json_object *first = document ? fhir_entry_resource(json_object_array_get_idx(entries, 0)) : NULL;
+    return fhir_peek(fhir_look(document ? first : bundle, "identifier"), "value");
+}
+
+static bool read_bundle_head(struct fhir_reader *r, struct json_object *entries, Scheme *scheme)
+{
+    const char *recorded = fhir_peek(r->root, "timestamp");
+    int64_t day;
+    if (recorded[0] == '\0')
+        recorded = fhir_peek(fhir_look(r->root, "meta"), "lastUpdated");
+    return fhir_set(r, &scheme->id, entries != NULL ? scheme_name(r->root, entries) : "") &&
+           fhir_set(r, &scheme->version, fhir_peek(fhir_look(r->root, "meta"), "versionId")) &&
+           (!scheme_day(recorded, &day) || fhir_set(r, &scheme->recorded, recorded));
+}
+
 static bool read_bundle(struct fhir_reader *r, Scheme *scheme)
 {
     struct json_object *entries;
-    const char *recorded;
     size_t n, read = 0;
-    int64_t day;
     if (!fhir_array(r, r->root, "entry", &entries, &n))
         return false;
-    if (n > FHIR_ENTRIES_MAX)
+    if (n > FHIR_MEDICATION_ENTRIES_MAX)
         return fhir_fail(r, "entry", "bundle-size", "a Bundle has at most 2048 entries");
     scheme->complete = is_complete(r->root, entries, n);
-    recorded = fhir_peek(r->root, "timestamp");
-    if (recorded[0] == '\0')
-        recorded = fhir_peek(fhir_look(r->root, "meta"), "lastUpdated");
-    if (!fhir_set(r, &scheme->id, fhir_peek(fhir_look(r->root, "identifier"), "value")) ||
-        !fhir_set(r, &scheme->version, fhir_peek(fhir_look(r->root, "meta"), "versionId")) ||
-        (scheme_day(recorded, &day) && !fhir_set(r, &scheme->recorded, recorded)))
+    if (!read_bundle_head(r, entries, scheme))
         return false;
     for (size_t i = 0; i < n; i++) {
         struct json_object *entry = json_object_array_get_idx(entries, i), *resource = fhir_entry_resource(entry);
@@ -77,10 +89,23 @@ static bool read_bundle(struct fhir_reader *r, Scheme *scheme)
     return false;
 }
 
+static void note_head(struct fhir_reader *r, const char *kind)
+{
+    struct json_object *identifier = fhir_look(r->root, "identifier"); // a Bundle has one, other resources a list
+    const char *id = fhir_peek(r->root, "id");
+    if (json_object_is_type(identifier, json_type_array))
+        identifier = json_object_array_get_idx(identifier, 0);
+    if (r->remarks == NULL)
+        return;
+    r->remarks->kind = kind;
+    medication_name(r->remarks, id[0] != '\0' ? id : fhir_peek(identifier, "value"));
+}
+
 static bool read_root(struct fhir_reader *r, Scheme *scheme)
 {
     const struct fhir_kind *kind = fhir_find_kind(r->root);
     bool bundle = strcmp(fhir_peek(r->root, "resourceType"), "Bundle") == 0;
+    note_head(r, bundle ? "Bundle" : kind != NULL ? fhir_kind_type(kind) : "");
     scheme->seen_ms = r->options->seen_ms;
     if (kind == NULL && !bundle) {
         fhir_fail(r, "resourceType", "resource-type",
@@ -99,7 +124,7 @@ Scheme *fhir_medication_read(const void *bytes, size_t len, const struct fhir_me
     struct fhir_reader r = {.options = options != NULL ? options : &usual, .error = error, .remarks = remarks};
     *error = (struct medication_error){.rule = ""};
     if (remarks != NULL)
-        *remarks = (struct medication_remarks){0};
+        *remarks = (struct medication_remarks){.kind = ""};
     r.root = fhir_parse(bytes, len, error);
     if (r.root == NULL)
         return NULL;

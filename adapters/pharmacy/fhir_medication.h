@@ -16,8 +16,8 @@
 
 enum {
     FHIR_MEDICATION_MAX_BYTES = 4 << 20,
-    FHIR_ENTRIES_MAX = 2048, // of a Bundle
-    FHIR_DEPTH_MAX = 32,     // objects and arrays within each other
+    FHIR_MEDICATION_ENTRIES_MAX = 2048, // of a Bundle
+    FHIR_MEDICATION_DEPTH_MAX = 32,     // objects and arrays within each other
 };
 
 struct fhir_medication_options {
@@ -30,7 +30,8 @@ struct fhir_medication_options {
 //
 // Where FHIR has no place for what KMEHR says, common practice is followed: the day of a treatment cycle is read from
 // the extension timing-daysOfCycle and from an additional instruction "Day 3 of treatment cycle"; suspensions from
-// extensions of statusReason whose url ends in MedicationSuspension.
+// extensions of statusReason whose url ends in MedicationSuspension; KMEHR's moments without a code in FHIR from an
+// additional instruction of CD-DAYPERIOD.
 Carehub__Pharmacy__V1__Scheme *fhir_medication_read(const void *bytes, size_t len,
                                                     const struct fhir_medication_options *options,
                                                     struct medication_error *error, struct medication_remarks *remarks);

@@ -93,24 +93,33 @@ static bool read_version(struct folder *f, const xmlNode *transaction)
     return scheme_set(&f->scheme->version, version) || kmehr_no_memory(&f->r);
 }
 
-static bool read_scheme(struct folder *f, const xmlNode *transaction)
+static bool read_recorded(struct folder *f, const xmlNode *transaction, char **field)
 {
-    char uri[KMEHR_VALUE_BYTES], id[KMEHR_VALUE_BYTES], version[KMEHR_VALUE_BYTES];
     char date[64], time[64], recorded[132];
     int64_t day;
-    read_uri(transaction, uri);
-    split_uri(uri, id, version);
     kmehr_value(kmehr_child(transaction, "date"), date, sizeof date);
     kmehr_value(kmehr_child(transaction, "time"), time, sizeof time);
     snprintf(recorded, sizeof recorded, "%s%s%s", date, time[0] != '\0' ? "T" : "", time);
-    if (!scheme_day(recorded, &day)) {
-        recorded[0] = '\0';
-        if (!kmehr_remark(&f->r, transaction, "transaction-date", "its date and time are none"))
-            return false;
-    }
-    return read_version(f, transaction) && ((scheme_set(&f->scheme->id, id[0] != '\0' ? id : "medication-scheme") &&
-                                             scheme_set(&f->scheme->recorded, recorded)) ||
-                                            kmehr_no_memory(&f->r));
+    if (!scheme_day(recorded, &day))
+        return kmehr_remark(&f->r, transaction, "transaction-date", "its date and time are none");
+    return scheme_set(field, recorded) || kmehr_no_memory(&f->r);
+}
+
+static bool read_scheme(struct folder *f, const xmlNode *transaction)
+{
+    char uri[KMEHR_VALUE_BYTES], id[KMEHR_VALUE_BYTES], version[KMEHR_VALUE_BYTES];
+    read_uri(transaction, uri);
+    split_uri(uri, id, version);
+    return read_version(f, transaction) && read_recorded(f, transaction, &f->scheme->recorded) &&
+           (scheme_set(&f->scheme->id, id[0] != '\0' ? id : "medication-scheme") || kmehr_no_memory(&f->r));
+}
+
+static bool has_element(const struct folder *f)
+{
+    for (const xmlNode *t = kmehr_child(f->node, "transaction"); t != NULL; t = kmehr_next(t, "transaction"))
+        if (is_transaction(t, "medicationschemeelement"))
+            return true;
+    return false;
 }
 
 static bool find_scheme(struct folder *f)
@@ -125,6 +134,10 @@ static bool find_scheme(struct folder *f)
     }
     if (found != NULL)
         return read_scheme(f, found);
+    if (has_element(f)) { // single lines: nothing is known of the rest
+        f->scheme->complete = false;
+        return true;
+    }
     kmehr_describe(f->node, MEDICATION_FAULT_KIND, "one-scheme",
                    "there is no medicationscheme transaction in it; only medication schemes are read here", f->r.error);
     return false;
@@ -203,6 +216,8 @@ static bool read_element(struct folder *f, const xmlNode *transaction)
                 return false;
             break;
         }
+    if (!f->scheme->complete && !read_recorded(f, transaction, &line->recorded))
+        return false;
     return kmehr_read_medication(&f->r, item, line);
 }
 
@@ -336,9 +351,20 @@ static bool read_folder(struct folder *f)
            read_kind(f, "treatmentsuspension", read_suspension);
 }
 
+static void note_head(struct kmehr_reader *r, const xmlNode *message)
+{
+    char id[KMEHR_VALUE_BYTES];
+    if (r->remarks == NULL || message == NULL)
+        return;
+    kmehr_value(kmehr_coded(kmehr_child(message, "header"), "id", "ID-KMEHR"), id, sizeof id);
+    medication_name(r->remarks, id);
+    r->remarks->kind = "kmehrmessage";
+}
+
 static KmehrScheme *read_message(xmlDoc *doc, struct kmehr_reader *r)
 {
     xmlNode *message = find_message(doc, r);
+    note_head(r, message);
     if (message == NULL || (r->options->schema != NULL && !kmehr_validate(r->options->schema, message, r->error)))
         return NULL;
     struct folder f = {.r = *r, .node = kmehr_child(message, "folder")};
@@ -361,7 +387,7 @@ KmehrScheme *kmehr_read(const void *bytes, size_t len, const struct kmehr_option
     struct kmehr_reader r = {options != NULL ? options : &usual, error, remarks};
     *error = (struct medication_error){.rule = ""};
     if (remarks != NULL)
-        *remarks = (struct medication_remarks){0};
+        *remarks = (struct medication_remarks){.kind = ""};
     xmlDoc *doc = kmehr_parse(bytes, len, error);
     if (doc == NULL)
         return NULL;

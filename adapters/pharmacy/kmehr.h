@@ -1,6 +1,7 @@
 // Reads medication schemes in KMEHR: the transactions medicationscheme, medicationschemeelement and treatmentsuspension
 // of a kmehrmessage, which may be the document's root or lie within an envelope. Only the namespace counts, whatever
-// its prefix. Sources: KMEHR 1.43 (kmehr-1_43.xsd), the medication scheme's rules of Vitalink.
+// its prefix. Elements without their scheme are read too, as single lines. Sources: KMEHR 1.43 (kmehr-1_43.xsd), the
+// medication scheme's rules of Vitalink.
 //
 // Does no I/O, except for reading an XSD when a deployment has one. No DTD, no entity but the five of XML, no network.
 // Safe from any thread once xmlInitParser() has been called; a schema may be shared between threads.

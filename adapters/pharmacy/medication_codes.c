@@ -24,26 +24,59 @@ static const char *find(const struct pair *table, size_t count, const char *from
     return NULL;
 }
 
+static const char *find_back(const struct pair *table, size_t count, const char *to)
+{
+    for (size_t i = 0; i < count; i++)
+        if (strcmp(table[i].to, to) == 0)
+            return table[i].from;
+    return NULL;
+}
+
 // "Between breakfast and lunch" and its like have no code of their own in FHIR.
+static const struct pair moments[] = {
+    {"beforebreakfast", "ACM"}, {"duringbreakfast", "CM"}, {"afterbreakfast", "PCM"}, {"beforelunch", "ACD"},
+    {"duringlunch", "CD"},      {"afterlunch", "PCD"},     {"beforedinner", "ACV"},   {"duringdinner", "CV"},
+    {"afterdinner", "PCV"},     {"aftermeal", "PC"},       {"thehourofsleep", "HS"},  {"morning", "MORN"},
+    {"afternoon", "AFT"},       {"evening", "EVE"},        {"night", "NIGHT"},
+};
+
+// Of each day, KMEHR's name comes first.
+static const struct pair days[] = {
+    {"monday", "mon"},   {"tuesday", "tue"}, {"wednesday", "wed"}, {"thursday", "thu"}, {"friday", "fri"},
+    {"saturday", "sat"}, {"sunday", "sun"},  {"mon", "mon"},       {"tue", "tue"},      {"wed", "wed"},
+    {"thu", "thu"},      {"fri", "fri"},     {"sat", "sat"},       {"sun", "sun"},
+};
+
 const char *medication_moment(const char *dayperiod)
 {
-    static const struct pair moments[] = {
-        {"beforebreakfast", "ACM"}, {"duringbreakfast", "CM"}, {"afterbreakfast", "PCM"}, {"beforelunch", "ACD"},
-        {"duringlunch", "CD"},      {"afterlunch", "PCD"},     {"beforedinner", "ACV"},   {"duringdinner", "CV"},
-        {"afterdinner", "PCV"},     {"aftermeal", "PC"},       {"thehourofsleep", "HS"},  {"morning", "MORN"},
-        {"afternoon", "AFT"},       {"evening", "EVE"},        {"night", "NIGHT"},
-    };
     return find(moments, COUNT(moments), dayperiod);
+}
+
+const char *medication_dayperiod(const char *moment)
+{
+    return find_back(moments, COUNT(moments), moment);
+}
+
+bool medication_is_moment(const char *code)
+{
+    static const char *const codes[] = {"MORN", "MORN.early", "MORN.late", "NOON",  "AFT", "AFT.early", "AFT.late",
+                                        "EVE",  "EVE.early",  "EVE.late",  "NIGHT", "PHS", "HS",        "WAKE",
+                                        "C",    "CM",         "CD",        "CV",    "AC",  "ACM",       "ACD",
+                                        "ACV",  "PC",         "PCM",       "PCD",   "PCV"};
+    for (size_t i = 0; i < COUNT(codes); i++)
+        if (strcmp(codes[i], code) == 0)
+            return true;
+    return false;
 }
 
 const char *medication_weekday(const char *weekday)
 {
-    static const struct pair days[] = {
-        {"monday", "mon"}, {"tuesday", "tue"},  {"wednesday", "wed"}, {"thursday", "thu"}, {"friday", "fri"},
-        {"mon", "mon"},    {"saturday", "sat"}, {"sunday", "sun"},    {"tue", "tue"},      {"wed", "wed"},
-        {"thu", "thu"},    {"fri", "fri"},      {"sat", "sat"},       {"sun", "sun"},
-    };
     return find(days, COUNT(days), weekday);
+}
+
+const char *medication_weekday_kmehr(const char *code)
+{
+    return find_back(days, COUNT(days), code);
 }
 
 // ---- Frequencies
@@ -79,28 +112,49 @@ bool medication_frequency(const char *times, const char *period, const char *uni
     return true;
 }
 
+bool medication_frequency_parts(const char *ucum, unsigned *times, unsigned *period, char unit[4])
+{
+    int end = 0;
+    *period = 1;
+    if (sscanf(ucum, "%9u/(%9u.%3[a-z])%n", times, period, unit, &end) == 3 && end > 0 && ucum[end] == '\0')
+        return *times > 0 && *period > 0;
+    *period = 1;
+    end = 0;
+    return sscanf(ucum, "%9u/%3[a-z]%n", times, unit, &end) == 2 && end > 0 && ucum[end] == '\0' && *times > 0;
+}
+
+static const struct {
+    const char *code, *period, *unit;
+} periodicities[] = {
+    {"D", "1", "d"},    {"DT", "2", "d"},   {"DD", "3", "d"},   {"DV", "4", "d"},    {"DQ", "5", "d"},
+    {"DZ", "6", "d"},   {"DA", "8", "d"},   {"DN", "9", "d"},   {"DX", "10", "d"},   {"DE", "11", "d"},
+    {"DW", "12", "d"},  {"O1", "2", "d"},   {"W", "1", "wk"},   {"WT", "2", "wk"},   {"WD", "3", "wk"},
+    {"WV", "4", "wk"},  {"WQ", "5", "wk"},  {"WZ", "6", "wk"},  {"WS", "7", "wk"},   {"WA", "8", "wk"},
+    {"WN", "9", "wk"},  {"WX", "10", "wk"}, {"WE", "11", "wk"}, {"WW", "12", "wk"},  {"WP", "24", "wk"},
+    {"M", "1", "mo"},   {"MT", "2", "mo"},  {"MD", "3", "mo"},  {"MV", "4", "mo"},   {"MQ", "5", "mo"},
+    {"MZ2", "6", "mo"}, {"MS", "7", "mo"},  {"MA", "8", "mo"},  {"MN", "9", "mo"},   {"MX", "10", "mo"},
+    {"ME", "11", "mo"}, {"MC", "18", "mo"}, {"J", "1", "a"},    {"JH2", "0.5", "a"}, {"JT", "2", "a"},
+    {"JD", "3", "a"},   {"JV", "4", "a"},   {"JQ", "5", "a"},   {"JZ", "6", "a"},    {"U", "1", "h"},
+    {"UH", "0.5", "h"}, {"UT", "2", "h"},   {"UD", "3", "h"},   {"UV", "4", "h"},    {"UQ", "5", "h"},
+    {"UZ", "6", "h"},   {"US", "7", "h"},   {"UA", "8", "h"},   {"UN", "9", "h"},    {"UX", "10", "h"},
+    {"UE", "11", "h"},  {"UW", "12", "h"},
+};
+
 bool medication_periodicity(const char *code, char out[MEDICATION_CODE_BYTES])
 {
-    static const struct {
-        const char *code, *period, *unit;
-    } table[] = {
-        {"D", "1", "d"},    {"DT", "2", "d"},   {"DD", "3", "d"},   {"DV", "4", "d"},    {"DQ", "5", "d"},
-        {"DZ", "6", "d"},   {"DA", "8", "d"},   {"DN", "9", "d"},   {"DX", "10", "d"},   {"DE", "11", "d"},
-        {"DW", "12", "d"},  {"O1", "2", "d"},   {"W", "1", "wk"},   {"WT", "2", "wk"},   {"WD", "3", "wk"},
-        {"WV", "4", "wk"},  {"WQ", "5", "wk"},  {"WZ", "6", "wk"},  {"WS", "7", "wk"},   {"WA", "8", "wk"},
-        {"WN", "9", "wk"},  {"WX", "10", "wk"}, {"WE", "11", "wk"}, {"WW", "12", "wk"},  {"WP", "24", "wk"},
-        {"M", "1", "mo"},   {"MT", "2", "mo"},  {"MD", "3", "mo"},  {"MV", "4", "mo"},   {"MQ", "5", "mo"},
-        {"MZ2", "6", "mo"}, {"MS", "7", "mo"},  {"MA", "8", "mo"},  {"MN", "9", "mo"},   {"MX", "10", "mo"},
-        {"ME", "11", "mo"}, {"MC", "18", "mo"}, {"J", "1", "a"},    {"JH2", "0.5", "a"}, {"JT", "2", "a"},
-        {"JD", "3", "a"},   {"JV", "4", "a"},   {"JQ", "5", "a"},   {"JZ", "6", "a"},    {"U", "1", "h"},
-        {"UH", "0.5", "h"}, {"UT", "2", "h"},   {"UD", "3", "h"},   {"UV", "4", "h"},    {"UQ", "5", "h"},
-        {"UZ", "6", "h"},   {"US", "7", "h"},   {"UA", "8", "h"},   {"UN", "9", "h"},    {"UX", "10", "h"},
-        {"UE", "11", "h"},  {"UW", "12", "h"},
-    };
-    for (size_t i = 0; i < COUNT(table); i++)
-        if (strcasecmp(table[i].code, code) == 0)
-            return medication_frequency("1", table[i].period, table[i].unit, out);
+    for (size_t i = 0; i < COUNT(periodicities); i++)
+        if (strcasecmp(periodicities[i].code, code) == 0)
+            return medication_frequency("1", periodicities[i].period, periodicities[i].unit, out);
     return false;
+}
+
+const char *medication_periodicity_kmehr(const char *ucum)
+{
+    char code[MEDICATION_CODE_BYTES];
+    for (size_t i = 0; i < COUNT(periodicities); i++)
+        if (medication_frequency("1", periodicities[i].period, periodicities[i].unit, code) && strcmp(code, ucum) == 0)
+            return periodicities[i].code;
+    return NULL;
 }
 
 // ---- Units
@@ -191,6 +245,31 @@ void medication_unit_fhir(const char *system, const char *code, const char *text
         snprintf(out, MEDICATION_UNIT_BYTES, "%s", strcmp(code, "ml/h") == 0 ? "mL/h" : code);
     else
         snprintf(out, MEDICATION_UNIT_BYTES, "%s|%s", system, code);
+}
+
+const char *medication_unit_to_kmehr(const char *unit)
+{
+    static const char prefix[] = "CD-ADMINISTRATIONUNIT|", snomed[] = MEDICATION_SYSTEM_SNOMED "|";
+    static const char *const others[] = {"miu",    "effervescent-tablet", "bandage", "piece", "box", "syringe",
+                                         "bottle", "syringe-ampoule"};
+    bool coded = strncmp(unit, snomed, sizeof snomed - 1) == 0;
+    for (size_t i = 0; i < COUNT(units); i++)
+        if (coded ? units[i].snomed != NULL && units[i].ours == NULL &&
+                        strcmp(units[i].snomed, unit + sizeof snomed - 1) == 0
+                  : units[i].ours != NULL && strcmp(units[i].ours, unit) == 0)
+            return units[i].kmehr;
+    for (size_t i = 0; i < COUNT(others) && strncmp(unit, prefix, sizeof prefix - 1) == 0; i++)
+        if (strcmp(others[i], unit + sizeof prefix - 1) == 0)
+            return others[i];
+    return NULL;
+}
+
+bool medication_unit_is_ucum(const char *unit)
+{
+    for (size_t i = 0; i < COUNT(units); i++)
+        if (units[i].ours != NULL && strcmp(units[i].ours, unit) == 0)
+            return true;
+    return false;
 }
 
 // ---- Products

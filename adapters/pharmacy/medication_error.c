@@ -1,5 +1,17 @@
 #include "medication_error.h"
 
+#include <string.h>
+
+#include "utf8.h"
+
+void medication_name(struct medication_remarks *remarks, const char *id)
+{
+    size_t len = strnlen(id, sizeof remarks->id - 1);
+    len = utf8_valid_prefix(id, len);
+    memcpy(remarks->id, id, len);
+    remarks->id[len] = '\0';
+}
+
 const char *medication_fault_name(enum medication_fault fault)
 {
     static const char *const names[] = {

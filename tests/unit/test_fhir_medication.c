@@ -386,6 +386,67 @@ static void depth_and_size_are_bounded(void **state)
     free(json);
 }
 
+static void a_message_says_what_it_is_even_when_it_is_refused(void **state)
+{
+    (void)state;
+    release(read_good(STATEMENT(ACTIVE)));
+    assert_string_equal(remarks.kind, "MedicationStatement");
+    assert_string_equal(remarks.id, "o1");
+    assert_null(read_json("{'resourceType':'Bundle','id':'b7','type':'collection','entry':[{'resource':"
+                          "{'resourceType':'MedicationRequest','status':'active'}}]}",
+                          false));
+    assert_string_equal(remarks.kind, "Bundle");
+    assert_string_equal(remarks.id, "b7");
+    assert_string_equal(error.resource, "MedicationRequest");
+}
+
+// The identifier of a document is new each time; its Composition's is not.
+static void a_documents_scheme_is_named_by_its_composition(void **state)
+{
+    (void)state;
+    Scheme *scheme = read_good("{'resourceType':'Bundle','type':'document','identifier':{'value':'this one'},"
+                               "'entry':[{'resource':{'resourceType':'Composition','identifier':{'value':'s1'}}},"
+                               "{'resource':" STATEMENT(ACTIVE) "}]}");
+    assert_string_equal(scheme->id, "s1");
+    assert_true(scheme->complete);
+    release(scheme);
+}
+
+static void a_line_says_when_it_was_recorded(void **state)
+{
+    static const struct {
+        const char *json, *recorded;
+    } cases[] = {
+        {STATEMENT(ACTIVE ",'dateAsserted':'2024-05-01'"), "2024-05-01"},
+        {STATEMENT(ACTIVE ",'dateAsserted':'2024-05-01','meta':{'lastUpdated':'2024-05-03T10:00:00Z'}"),
+         "2024-05-03T10:00:00Z"},
+        {"{'resourceType':'MedicationStatement','extension':[{'url':'https://www.ehealth.fgov.be/standards/fhir/"
+         "medication/StructureDefinition/BeExtRecordedDate','valueDateTime':'2024-05-02T08:00:00Z'}]," SUBJECT
+         "," PANTOMED ACTIVE ",'dateAsserted':'2024-05-01'}",
+         "2024-05-02T08:00:00Z"},
+    };
+    (void)state;
+    for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
+        Scheme *scheme = read_good(cases[i].json);
+        assert_string_equal(scheme->lines[0]->recorded, cases[i].recorded);
+        assert_string_equal(scheme->recorded, cases[i].recorded);
+        release(scheme);
+    }
+}
+
+static void a_moment_of_kmehr_is_one(void **state)
+{
+    (void)state;
+    Scheme *scheme = read_good(DOSAGE("{'additionalInstruction':[{'coding':[{'system':'CD-DAYPERIOD','code':"
+                                      "'betweenmeals'}]}],'doseAndRate':[{'doseQuantity':{'value':1}}]}"));
+    const Carehub__V1__Posology *posology = scheme->lines[0]->posology;
+    assert_int_equal(posology->n_regimen, 1);
+    assert_string_equal(posology->regimen[0]->moment->system, "CD-DAYPERIOD");
+    assert_string_equal(posology->regimen[0]->moment->code, "betweenmeals");
+    assert_string_equal(posology->text, "");
+    release(scheme);
+}
+
 static void the_strict_refuse_what_is_remarked_upon(void **state)
 {
     (void)state;
@@ -399,6 +460,10 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(a_medication_line_is_read),
+        cmocka_unit_test(a_message_says_what_it_is_even_when_it_is_refused),
+        cmocka_unit_test(a_documents_scheme_is_named_by_its_composition),
+        cmocka_unit_test(a_line_says_when_it_was_recorded),
+        cmocka_unit_test(a_moment_of_kmehr_is_one),
         cmocka_unit_test(every_system_of_the_cnk_is_known),
         cmocka_unit_test(a_code_that_is_no_cnk_keeps_its_own_system),
         cmocka_unit_test(decimals_keep_their_digits),

@@ -12,8 +12,10 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include <sodium.h>
+
 #include "eventid.h"
-#include "journal.h"
+#include "journal_internal.h"
 
 #define NOW_MS INT64_C(1772400000000)
 #define SECRET "Voorbeeld-71-GERIATRIE"
@@ -49,52 +51,67 @@ static struct journal *open_journal(bool exclusive)
     return journal;
 }
 
-static ProtobufCBinaryData bytes16(uint8_t id)
+// A message that came in, and one event that was made of it; ids are their first byte, 0 is none.
+struct made {
+    struct carehub_native native;
+    struct carehub_message message;
+    struct items items;
+};
+
+static ProtobufCBinaryData bytes16(uint8_t id, uint8_t room[EVENTID_BYTES])
 {
-    ProtobufCBinaryData data = {EVENTID_BYTES, calloc(1, EVENTID_BYTES)};
-    data.data[0] = id;
-    return data;
+    memset(room, 0, EVENTID_BYTES);
+    room[0] = id;
+    return (ProtobufCBinaryData){id != 0 ? EVENTID_BYTES : 0, room};
 }
 
-// A message of key and digest with one event; 0 is none.
-static struct format_message make(uint8_t key, uint8_t digest, uint8_t id, uint8_t amends, uint8_t retracts)
+static void make(struct made *m, uint8_t key, uint8_t digest, uint8_t id, uint8_t amends, uint8_t retracts)
 {
-    struct format_message m = {.sender = "az-test", .why = "unidentified", .episode = "az-test:V1", .n_events = 1};
-    Carehub__V1__Event *event = m.events[0] = malloc(sizeof *event);
-    snprintf(m.native_id, sizeof m.native_id, "M%u", key);
-    m.key[0] = key;
-    m.digest[0] = digest;
-    carehub__v1__event__init(event);
-    event->id = bytes16(id);
-    if (amends != 0)
-        event->amends = bytes16(amends);
-    if (retracts != 0)
-        event->retracts = bytes16(retracts);
-    event->correlation_id = strdup(SECRET);
-    return m;
-}
-
-static void clear(struct format_message *m)
-{
-    while (m->n_events > 0)
-        carehub__v1__event__free_unpacked(m->events[--m->n_events], NULL);
+    uint8_t rooms[3][EVENTID_BYTES];
+    Carehub__V1__Event event = CAREHUB__V1__EVENT__INIT;
+    *m = (struct made){.native = {.bytes = SECRET,
+                                  .len = strlen(SECRET),
+                                  .received_ms = NOW_MS,
+                                  .transport = "http",
+                                  .peer = "tablet-7",
+                                  .name = "fhir/Observation",
+                                  .method = "POST",
+                                  .content_type = "application/json",
+                                  .idempotency_key = ""},
+                       .message = {.sender = "az-test", .why = "unidentified"}};
+    snprintf(m->message.native_id, sizeof m->message.native_id, "M%u", key);
+    m->message.key[0] = key;
+    m->message.digest[0] = digest;
+    event.id = bytes16(id, rooms[0]);
+    event.amends = bytes16(amends, rooms[1]);
+    event.retracts = bytes16(retracts, rooms[2]);
+    event.correlation_id = SECRET;
+    size_t len = carehub__v1__event__get_packed_size(&event);
+    uint8_t *bytes = malloc(len);
+    carehub__v1__event__pack(&event, bytes);
+    assert_true(items_add(&m->items, false, rooms[0],
+                          amends     ? rooms[1]
+                          : retracts ? rooms[2]
+                                     : rooms[0],
+                          bytes, len, "az-test:V1"));
 }
 
 static void add(struct journal *journal, uint8_t key, uint8_t id, uint8_t amends, uint8_t retracts)
 {
-    struct format_message m = make(key, 1, id, amends, retracts);
-    assert_true(journal_begin(journal) && journal_add(journal, &m, NOW_MS) && journal_commit(journal));
-    clear(&m);
+    struct made m;
+    make(&m, key, 1, id, amends, retracts);
+    assert_true(journal_begin(journal) && journal_add(journal, &m.message, &m.items, NOW_MS) &&
+                journal_commit(journal));
+    items_clear(&m.items);
 }
 
 static enum journal_found recall(struct journal *journal, uint8_t key, uint8_t digest, size_t *events)
 {
-    struct format_message m = {.sender = ""};
-    m.key[0] = key;
-    m.digest[0] = digest;
-    enum journal_found found = journal_recall(journal, &m);
-    *events = m.n_events;
-    clear(&m);
+    struct carehub_message message = {.key = {key}, .digest = {digest}};
+    struct items items = {0};
+    enum journal_found found = journal_recall(journal, &message, &items);
+    *events = items.count;
+    items_clear(&items);
     return found;
 }
 
@@ -117,8 +134,8 @@ static void a_message_is_recognised_after_a_restart(void **state)
 
 static void expect_past(struct journal *journal, const char *ids)
 {
-    struct format_past past;
-    char found[FORMAT_PAST_MAX + 1] = "";
+    struct journal_past past;
+    char found[CAREHUB_PAST_MAX + 1] = "";
     assert_true(journal_past(journal, "az-test:V1", &past));
     for (size_t i = 0; i < past.count; i++) {
         found[i] = (char)past.events[i]->id.data[0];
@@ -143,7 +160,7 @@ static void the_past_of_an_episode_is_what_is_in_force(void **state)
     add(journal, 6, 'e', 0, 0);
     expect_past(journal, "ae");
     uint8_t refused[EVENTID_BYTES] = {'r'}; // the hub did not take the retraction
-    assert_true(journal_forget(journal, refused, sizeof refused));
+    assert_true(journal_forget(journal, refused));
     expect_past(journal, "ade");
     journal_close(&journal);
 }
@@ -153,10 +170,11 @@ static void what_was_rolled_back_or_is_too_old_is_forgotten(void **state)
     (void)state;
     size_t events;
     struct journal *journal = open_journal(true);
-    struct format_message m = make(9, 1, 99, 0, 0);
-    assert_true(journal_begin(journal) && journal_add(journal, &m, NOW_MS));
+    struct made m;
+    make(&m, 9, 1, 99, 0, 0);
+    assert_true(journal_begin(journal) && journal_add(journal, &m.message, &m.items, NOW_MS));
     journal_rollback(journal);
-    clear(&m);
+    items_clear(&m.items);
     assert_int_equal(recall(journal, 9, 1, &events), JOURNAL_NEW);
     add(journal, 8, 88, 0, 0);
     assert_int_equal(journal_prune(journal, NOW_MS), 0);
@@ -169,26 +187,192 @@ static void held_messages_wait_until_they_are_to_be_tried_again(void **state)
 {
     (void)state;
     struct journal *journal = open_journal(true);
-    struct format_message m = make(1, 1, 1, 0, 0);
+    struct made m;
     struct journal_held held = {0};
-    assert_true(journal_hold(journal, &m, SECRET, strlen(SECRET), NOW_MS));
-    assert_true(journal_hold(journal, &m, SECRET, strlen(SECRET), NOW_MS)); // again: held once
-    clear(&m);
+    make(&m, 1, 1, 1, 0, 0);
+    assert_true(journal_hold(journal, &m.message, &m.native));
+    assert_true(journal_hold(journal, &m.message, &m.native)); // again: held once
+    items_clear(&m.items);
     assert_int_equal(journal_held_count(journal), 1);
     assert_true(journal_held_next(journal, 0, &held));
     assert_string_equal(held.native_id, "M1");
     assert_false(journal_held_due(journal, &held));
     assert_int_equal(journal_retry_held(journal), 1);
-    assert_true(journal_held_due(journal, &held));
-    assert_int_equal(held.len, strlen(SECRET));
-    assert_memory_equal(held.bytes, SECRET, held.len);
-    free(held.bytes);
+    assert_true(journal_held_due(journal, &held)); // as it came, in all that a format is told
+    assert_int_equal(held.native.len, strlen(SECRET));
+    assert_memory_equal(held.native.bytes, SECRET, held.native.len);
+    assert_string_equal(held.native.transport, "http");
+    assert_string_equal(held.native.peer, "tablet-7");
+    assert_string_equal(held.native.name, "fhir/Observation");
+    assert_string_equal(held.native.content_type, "application/json");
+    assert_string_equal(held.native.idempotency_key, "");
+    free(held.own);
     assert_true(journal_held_waits(journal, held.number));
     assert_false(journal_held_due(journal, &held));
     assert_true(journal_held_done(journal, held.number));
     assert_int_equal(journal_held_count(journal), 0);
     journal_close(&journal);
 }
+
+// ---- States
+
+static void expect_state(struct journal *journal, const char *expected)
+{
+    void *bytes;
+    size_t len;
+    assert_true(journal_state_load(journal, "scheme", &bytes, &len));
+    assert_int_equal(bytes != NULL, expected != NULL);
+    if (expected != NULL)
+        assert_true(len == strlen(expected) && memcmp(bytes, expected, len) == 0);
+    free(bytes);
+}
+
+// A message with one event, and a state that goes with it.
+static void add_with_state(struct journal *journal, uint8_t key, uint8_t id, const char *text)
+{
+    struct made m;
+    make(&m, key, 1, id, 0, 0);
+    assert_true(journal_begin(journal) && journal_add(journal, &m.message, &m.items, NOW_MS) &&
+                journal_state_store(journal, &m.message, "scheme", text, strlen(text), NOW_MS) &&
+                journal_commit(journal));
+    items_clear(&m.items);
+}
+
+static void a_state_is_kept_and_goes_back_when_its_events_are_refused(void **state)
+{
+    (void)state;
+    const uint8_t first[EVENTID_BYTES] = {1}, second[EVENTID_BYTES] = {2}, third[EVENTID_BYTES] = {3};
+    struct journal *journal = open_journal(true);
+    expect_state(journal, NULL);
+    add_with_state(journal, 1, 1, SECRET);
+    journal_close(&journal);
+    journal = open_journal(true);
+    expect_state(journal, SECRET);
+    add_with_state(journal, 2, 2, "two");
+    add_with_state(journal, 3, 3, "three");
+    assert_true(journal_forget(journal, second)); // what came after it stays
+    expect_state(journal, "three");
+    assert_true(journal_forget(journal, third));
+    expect_state(journal, "two");
+    add_with_state(journal, 4, 4, "four");
+    assert_true(journal_forget(journal, first));
+    expect_state(journal, "four");
+    assert_int_equal(journal_prune(journal, NOW_MS + 1), 2);
+    expect_state(journal, NULL);
+    add_with_state(journal, 5, 3, "five");
+    assert_true(journal_forget(journal, third)); // the only one there ever was
+    expect_state(journal, NULL);
+    journal_close(&journal);
+}
+
+// ---- Facts, what was sent, numbers
+
+static void facts_are_recalled_with_the_events_that_they_came_with(void **state)
+{
+    (void)state;
+    struct journal *journal = open_journal(true);
+    const uint8_t id[EVENTID_BYTES] = {7};
+    struct made m;
+    struct items items = {0};
+    make(&m, 1, 1, 1, 0, 0);
+    assert_true(items_add(&m.items, true, id, id, (uint8_t *)strdup("fact"), 4, NULL));
+    assert_true(journal_add(journal, &m.message, &m.items, NOW_MS));
+    assert_int_equal(journal_recall(journal, &m.message, &items), JOURNAL_REPEAT);
+    assert_int_equal(items.count, 2);
+    assert_int_equal(items.n_facts, 1);
+    assert_memory_equal(items.list[0]->bytes, m.items.list[0]->bytes, m.items.list[0]->len);
+    assert_true(items.list[1]->is_fact && items.list[1]->len == 4);
+    assert_memory_equal(items.list[1]->bytes, "fact", 4);
+    items_clear(&items);
+    items_clear(&m.items);
+    journal_close(&journal);
+}
+
+static void what_was_sent_is_found_by_outlet_and_event(void **state)
+{
+    (void)state;
+    const uint8_t id[EVENTID_BYTES] = {1}, other[EVENTID_BYTES] = {2};
+    void *bytes;
+    size_t len;
+    struct journal *journal = open_journal(true);
+    assert_true(journal_sent_put(journal, "north", id, "one", 3, NOW_MS));
+    assert_true(journal_sent_put(journal, "north", id, SECRET, strlen(SECRET), NOW_MS));
+    assert_true(journal_sent_get(journal, "north", id, &bytes, &len));
+    assert_int_equal(len, strlen(SECRET));
+    assert_memory_equal(bytes, SECRET, len);
+    free(bytes);
+    assert_true(journal_sent_get(journal, "south", id, &bytes, &len) && bytes == NULL);
+    assert_true(journal_sent_get(journal, "north", other, &bytes, &len) && bytes == NULL);
+    assert_int_equal(journal_prune(journal, NOW_MS + 1), 1);
+    assert_true(journal_sent_get(journal, "north", id, &bytes, &len) && bytes == NULL);
+    journal_close(&journal);
+}
+
+static void numbers_never_come_again(void **state)
+{
+    (void)state;
+    uint64_t last = 0;
+    for (int start = 0; start < 4; start++) {
+        struct journal *journal = open_journal(true);
+        for (int i = 0; i < 200000; i++) {
+            uint64_t number = journal_number(journal, NOW_MS - start * 1000); // the clock goes back, too
+            assert_true(number > last);
+            last = number;
+        }
+        journal_close(&journal);
+    }
+}
+
+// ---- What an earlier version wrote
+
+static void execute(sqlite3 *db, const char *sql)
+{
+    if (sqlite3_exec(db, sql, NULL, NULL, NULL) != SQLITE_OK)
+        fail_msg("%s", sqlite3_errmsg(db));
+}
+
+static void what_version_1_kept_is_still_there(void **state)
+{
+    (void)state;
+    char path[128], key[128], error[JOURNAL_ERROR_BYTES], sql[4096], hex[512];
+    uint8_t name[SEAL_NAME_BYTES] = {5}, sealed[64];
+    struct journal_held held = {0};
+    sqlite3 *db;
+    snprintf(path, sizeof path, "%s/journal.db", dir);
+    snprintf(key, sizeof key, "%s/journal.key", dir);
+    struct seal *seal = seal_new(key, true, error, sizeof error);
+    assert_non_null(seal);
+    seal_put(seal, "held", name, "old", 3, sealed);
+    seal_destroy(&seal);
+    assert_int_equal(sqlite3_open(path, &db), SQLITE_OK);
+    execute(db, journal_schema[0]);
+    sodium_bin2hex(hex, sizeof hex, sealed, 3 + SEAL_OVERHEAD_BYTES);
+    snprintf(sql, sizeof sql,
+             "INSERT INTO held (message, sender, native_id, why, received_ms, due, sealed)"
+             " VALUES (x'05%062d', 'az-test', 'M1', 'unidentified', 1, 1, x'%s'); PRAGMA user_version = 1;",
+             0, hex);
+    execute(db, sql);
+    sqlite3_close(db);
+
+    struct journal *journal = open_journal(true);
+    assert_true(journal_held_due(journal, &held));
+    assert_int_equal(held.native.len, 3);
+    assert_memory_equal(held.native.bytes, "old", 3);
+    assert_string_equal(held.native.transport, "");
+    assert_string_equal(held.native.idempotency_key, "");
+    free(held.own);
+    add_with_state(journal, 1, 1, "new");
+    expect_state(journal, "new");
+    journal_close(&journal);
+
+    assert_int_equal(sqlite3_open(path, &db), SQLITE_OK);
+    execute(db, "PRAGMA user_version = 3;");
+    sqlite3_close(db);
+    assert_null(journal_open(dir, true, error));
+    assert_non_null(strstr(error, "version 3"));
+}
+
+// ---- Secrecy
 
 static bool file_contains(const char *name, const char *text)
 {
@@ -210,10 +394,12 @@ static void nothing_of_a_person_can_be_read_from_the_files(void **state)
 {
     (void)state;
     struct journal *journal = open_journal(true);
-    struct format_message m = make(1, 1, 1, 0, 0);
-    add(journal, 2, 2, 0, 0);
-    assert_true(journal_hold(journal, &m, SECRET, strlen(SECRET), NOW_MS));
-    clear(&m);
+    struct made m;
+    make(&m, 1, 1, 1, 0, 0);
+    add_with_state(journal, 2, 2, SECRET);
+    assert_true(journal_hold(journal, &m.message, &m.native));
+    assert_true(journal_sent_put(journal, "north", m.items.list[0]->id, SECRET, strlen(SECRET), NOW_MS));
+    items_clear(&m.items);
     assert_false(file_contains("journal.db", SECRET) || file_contains("journal.db-wal", SECRET));
     assert_false(file_contains("journal.db", "az-test:V1") || file_contains("journal.db-wal", "az-test:V1"));
     assert_true(file_contains("journal.db-wal", "az-test")); // the search works: the sender's name is in clear
@@ -252,6 +438,12 @@ int main(void)
         cmocka_unit_test_setup_teardown(the_past_of_an_episode_is_what_is_in_force, make_dir, remove_dir),
         cmocka_unit_test_setup_teardown(what_was_rolled_back_or_is_too_old_is_forgotten, make_dir, remove_dir),
         cmocka_unit_test_setup_teardown(held_messages_wait_until_they_are_to_be_tried_again, make_dir, remove_dir),
+        cmocka_unit_test_setup_teardown(a_state_is_kept_and_goes_back_when_its_events_are_refused, make_dir,
+                                        remove_dir),
+        cmocka_unit_test_setup_teardown(facts_are_recalled_with_the_events_that_they_came_with, make_dir, remove_dir),
+        cmocka_unit_test_setup_teardown(what_was_sent_is_found_by_outlet_and_event, make_dir, remove_dir),
+        cmocka_unit_test_setup_teardown(numbers_never_come_again, make_dir, remove_dir),
+        cmocka_unit_test_setup_teardown(what_version_1_kept_is_still_there, make_dir, remove_dir),
         cmocka_unit_test_setup_teardown(nothing_of_a_person_can_be_read_from_the_files, make_dir, remove_dir),
         cmocka_unit_test_setup_teardown(another_key_or_another_process_is_refused, make_dir, remove_dir),
     };

@@ -178,6 +178,20 @@ static void without_versions_the_time_of_recording_decides(void **state)
     expect_nothing(&v, SCHEME_OLDER);
 }
 
+static void what_differs_at_the_same_time_is_newer(void **state)
+{
+    (void)state;
+    struct versions v = versions();
+    scheme_set(&v.before->version, "");
+    scheme_set(&v.now->version, "");
+    scheme_set(&v.now->recorded, v.before->recorded);
+    scheme_set(&v.is->posology->text, "two a day");
+    struct scheme_result result = finish(&v);
+    assert_int_equal(result.outcome, SCHEME_CHANGED);
+    assert_int_equal(result.body->n_changes, 1);
+    carehub__v1__medication_changed__free_unpacked(result.body, NULL);
+}
+
 static void another_patients_scheme_is_not_compared(void **state)
 {
     (void)state;
@@ -628,6 +642,7 @@ int main(void)
         cmocka_unit_test(the_same_version_with_other_content_is_pointed_out),
         cmocka_unit_test(an_older_version_is_refused_with_a_reason),
         cmocka_unit_test(without_versions_the_time_of_recording_decides),
+        cmocka_unit_test(what_differs_at_the_same_time_is_newer),
         cmocka_unit_test(another_patients_scheme_is_not_compared),
         cmocka_unit_test(a_new_version_of_the_same_yields_nothing),
         cmocka_unit_test(order_and_spelling_do_not_matter),

@@ -4,7 +4,7 @@
 
 #include "command.h"
 
-enum { ARGS_VALUES_MAX = 256, ARGS_GIVEN_MAX = 128, ARGS_ERROR_BYTES = 256, ARGS_TIMEOUT_DEFAULT_MS = 10000 };
+enum { ARGS_VALUES_MAX = 16384, ARGS_GIVEN_MAX = 128, ARGS_ERROR_BYTES = 256, ARGS_TIMEOUT_DEFAULT_MS = 10000 };
 
 struct args_given {
     const struct option *option;

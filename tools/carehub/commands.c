@@ -63,6 +63,10 @@ const struct noun nouns[] = {
      log_commands},
     {"registry", "load many facts at once", "Reads registry facts in the JSON form of their protobuf messages.",
      registry_commands},
+    {"adapter", "formats and configurations of adapters, tried without a hub",
+     "An adapter pairs existing software with the hub: see carehub-adapter(8), and carehub-formats(7) for how to write a "
+     "format.",
+     adapter_commands},
     {0},
 };
 

@@ -25,5 +25,6 @@ extern const struct command explain_commands[];
 extern const struct command open_commands[];
 extern const struct command log_commands[];
 extern const struct command registry_commands[];
+extern const struct command adapter_commands[];
 
 #endif

@@ -47,6 +47,22 @@ static void fill_hl7(const char *argument, char *value)
     strftime(value, TEMPLATE_VALUE_BYTES, "%Y%m%d%H%M%S%z", &local);
 }
 
+static void fill_date(const char *argument, char *value)
+{
+    time_t at = time(NULL) + (time_t)from_now_s(argument);
+    struct tm local;
+    localtime_r(&at, &local);
+    strftime(value, TEMPLATE_VALUE_BYTES, "%Y-%m-%d", &local);
+}
+
+static void fill_iso(const char *argument, char *value)
+{
+    time_t at = time(NULL) + (time_t)from_now_s(argument);
+    struct tm utc;
+    gmtime_r(&at, &utc);
+    strftime(value, TEMPLATE_VALUE_BYTES, "%Y-%m-%dT%H:%M:%SZ", &utc);
+}
+
 static void fill_offset(const char *argument, char *value)
 {
     (void)argument;
@@ -75,8 +91,8 @@ static bool fill_known(const char *name, const char *argument, char *value)
     static const struct {
         const char *name;
         void (*fill)(const char *argument, char *value);
-    } known[] = {{"ID", fill_id},         {"MS", fill_ms},     {"HL7", fill_hl7},
-                 {"OFFSET", fill_offset}, {"SSIN", fill_ssin}, {"NUMBER", fill_number}};
+    } known[] = {{"ID", fill_id},   {"MS", fill_ms},         {"HL7", fill_hl7},   {"DATE", fill_date},
+                 {"ISO", fill_iso}, {"OFFSET", fill_offset}, {"SSIN", fill_ssin}, {"NUMBER", fill_number}};
     for (size_t i = 0; i < sizeof known / sizeof known[0]; i++)
         if (strcmp(known[i].name, name) == 0) {
             known[i].fill(argument, value);

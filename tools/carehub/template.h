@@ -24,6 +24,8 @@ typedef bool template_fn(void *ctx, const char *name, const char *argument, char
  *   @ID@           a new UUIDv7
  *   @MS +365d@     ms since 1970, from now (units d, h, m)
  *   @HL7 -20m@     the same as an HL7 v2 time with its offset
+ *   @DATE -1d@     the same as a date, YYYY-MM-DD
+ *   @ISO -3h@      the same as a time of ISO 8601, in UTC
  *   @OFFSET@       the local offset from UTC in minutes
  *   @SSIN 380412@  an SSIN with that birth date (of the 20th century) and a sequence number that nobody gets,
  * 999

@@ -36,6 +36,13 @@ for (const file of files) {
   look(file, resource.resourceType, resource);
   // What is within counts on its own too: a validator may pass over resources in resources.
   for (const entry of resource.entry ?? []) {
+    const outcome = entry.response?.outcome;
+    if (outcome) {
+      look(file, `response > ${outcome.resourceType}`, outcome);
+    }
+    if (!entry.resource) {
+      continue;
+    }
     look(file, entry.resource.resourceType, entry.resource);
     for (const contained of entry.resource.contained ?? []) {
       look(file, `${entry.resource.resourceType} > ${contained.resourceType}`, contained);

@@ -1,0 +1,111 @@
+/* carehub adapter: tries formats and checks configurations of adapters. carehub-adapter does it; this finds it and
+ * becomes it, so that there is one implementation. */
+#include <errno.h>
+#include <limits.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "args.h"
+#include "nouns.h"
+#include "term.h"
+
+#ifndef CAREHUB_SBIN_DIR
+#define CAREHUB_SBIN_DIR "/usr/local/sbin"
+#endif
+
+static char program[] = "carehub-adapter";
+
+/* Beside this program, where it is installed with it, or in the build tree; then wherever the shell would find it.
+ * Returns only when there is none that runs. */
+static int become(char *const argv[])
+{
+    static const char *const places[] = {"", "/../sbin", "/../../adapters/host"}; /* from our own directory */
+    char own[PATH_MAX], path[2 * PATH_MAX];
+    ssize_t len = readlink("/proc/self/exe", own, sizeof own - 1);
+    fflush(NULL);
+    own[len > 0 ? len : 0] = '\0';
+    char *slash = strrchr(own, '/');
+    if (slash) {
+        *slash = '\0';
+        for (size_t i = 0; i < sizeof places / sizeof places[0]; i++) {
+            snprintf(path, sizeof path, "%s%s/%s", own, places[i], program);
+            execv(path, argv);
+        }
+    }
+    execv(CAREHUB_SBIN_DIR "/carehub-adapter", argv);
+    execvp(program, argv);
+    return fail(EXIT_NO, "It is installed with the hub's adapters; see that it is in your PATH.",
+                "carehub-adapter cannot be started: %s", strerror(errno));
+}
+
+static int run_test(const struct args *args)
+{
+    static char plugin[] = "--plugin", config[] = "--config", test[] = "--test", end[] = "--";
+    static char *argv[ARGS_VALUES_MAX + 8];
+    const char *settings = args_option(args, "settings");
+    size_t n = 0;
+    argv[n++] = program;
+    argv[n++] = plugin;
+    argv[n++] = (char *)args_value(args, 0);
+    if (settings) {
+        argv[n++] = config;
+        argv[n++] = (char *)settings;
+    }
+    argv[n++] = test;
+    argv[n++] = end;
+    for (size_t i = 1; i < args->n_values; i++)
+        argv[n++] = (char *)args->values[i];
+    argv[n] = NULL;
+    return become(argv);
+}
+
+static int run_check(const struct args *args)
+{
+    static char config[] = "--config", check[] = "--check";
+    char *const argv[] = {program, config, (char *)args_value(args, 0), check, NULL};
+    return become(argv);
+}
+
+static int run_plugins(const struct args *args)
+{
+    static char list[] = "--list-plugins";
+    char *const argv[] = {program, list, NULL};
+    (void)args;
+    return become(argv);
+}
+
+const struct command adapter_commands[] = {
+    {
+        .verb = "test",
+        .summary = "run a format on files, and show the events",
+        .arguments = {{"PLUGIN", "the format: a name (hospital), or a file with a slash in it (./falls_csv.so)"},
+                      {"FILE", "messages, as the format knows them", .repeats = true}},
+        .options = {{"settings", "CONFIG",
+                     "an adapter's configuration, for formats that need settings: its section 'format' is read"}},
+        .detail =
+            "Neither hub nor network is needed, and nothing is kept. Events come on standard output, one in each "
+            "line, as JSON. Standard error has what became of the other messages (the file, the message, where in "
+            "it, what is wrong, and which rule says so), and a table of all.\n"
+            "The files are one sender's, in their order: a correction finds its original in an earlier one.",
+        .example = "carehub adapter test ./falls_csv.so falls.csv",
+        .run = run_test,
+    },
+    {
+        .verb = "check",
+        .summary = "check an adapter's configuration",
+        .arguments = {{"CONFIG", "the configuration that carehub-adapter is started with"}},
+        .detail = "Reads all of it as the adapter would, certificates and the client's key included, and says what is "
+                  "wrong. Nothing is started.",
+        .example = "carehub adapter check /etc/carehub/adapters/hospital.conf",
+        .run = run_check,
+    },
+    {
+        .verb = "plugins",
+        .summary = "list the formats that are there",
+        .example = "carehub adapter plugins",
+        .run = run_plugins,
+    },
+    {0},
+};
