@@ -117,12 +117,12 @@ void reception_settle(struct reception *r)
 static bool next_message(struct reception *r, struct carehub_native *native)
 {
     const struct carehub_format *format = r->intake->options.format;
-    bool splits = r->arrival && format->split && strcmp(r->native.transport, "http") != 0;
+    bool splits = r->arrival && strcmp(r->native.transport, "http") != 0;
     const void *bytes;
     size_t len;
     *native = r->native;
-    if (splits &&
-        format->split(r->intake->options.format_self, r->native.bytes, r->native.len, &r->position, &bytes, &len)) {
+    if (splits && translation_split(format, r->intake->options.format_self, r->native.bytes, r->native.len,
+                                    &r->position, &bytes, &len)) {
         native->bytes = bytes;
         native->len = len;
         return true;

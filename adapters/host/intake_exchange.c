@@ -62,20 +62,25 @@ void exchange_finish(struct exchange *x, enum carehub_fault fault, const char *t
 
 /* ---- Publishing ------------------------------------------------------------------------------------------------- */
 
+/* One of those that are waited for has come to its end. */
+static void one_less(struct exchange *x)
+{
+    if (--x->waiting == 0)
+        exchange_finish(x, x->fault, x->text);
+}
+
 static void on_published(struct publisher_wait *wait, enum carehub_fault fault, const char *text)
 {
     struct exchange *x = wait->arg;
-    if (fault != CAREHUB_FAULT_NONE && x->fault == CAREHUB_FAULT_NONE) {
+    struct counters *counters = options_of(x)->counters;
+    if (fault == CAREHUB_FAULT_NONE) {
+        counters_add(counters, COUNT_EVENTS, x->is_group ? x->n_ids : 1);
+        counters_add(counters, COUNT_FACTS, x->n_facts);
+    } else if (x->fault == CAREHUB_FAULT_NONE) {
         x->fault = fault;
         snprintf(x->text, sizeof x->text, "%s", text);
     }
-    if (--x->waiting == 0) {
-        if (x->fault == CAREHUB_FAULT_NONE) {
-            counters_add(options_of(x)->counters, COUNT_EVENTS, x->n_ids);
-            counters_add(options_of(x)->counters, COUNT_FACTS, x->n_facts);
-        }
-        exchange_finish(x, x->fault, x->text);
-    }
+    one_less(x);
 }
 
 static struct publisher_wait *wait_for(struct exchange *x, bool for_spool)
@@ -102,13 +107,14 @@ static void publish(struct exchange *x)
             memcpy(x->ids[x->n_ids++], items.list[i]->id, EVENTID_BYTES);
     x->n_facts = items.n_facts;
     x->waiting = 1;
-    if (items.n_facts > 0 || (items.count > 1 && !for_spool))
+    x->is_group = items.n_facts > 0 || (items.count > 1 && !for_spool);
+    if (x->is_group)
         publisher_publish_group(publisher, &items, lane, wait_for(x, false));
     else
         for (size_t i = 0; i < items.count; i++)
             publisher_publish(publisher, items.list[i], lane, wait_for(x, for_spool));
     items_clear(&items);
-    on_published(&(struct publisher_wait){.arg = x}, CAREHUB_FAULT_NONE, "");
+    one_less(x);
 }
 
 /* ---- After the commit ------------------------------------------------------------------------------------------- */

@@ -13,6 +13,7 @@ struct exchange {
     struct translation translation;
     bool stored;          /* nothing of it was lost with the journal's transaction */
     uint64_t deadline_ms; /* of the loop's clock */
+    bool is_group;        /* its items are one publication */
     size_t waiting;       /* publications not yet confirmed */
     bool done;            /* it came to an end: */
     enum carehub_fault fault;

@@ -10,8 +10,9 @@
 #include "settings.h"
 
 #ifndef CAREHUB_PLUGIN_DIR
-#define CAREHUB_PLUGIN_DIR "../lib/carehub/plugins" /* from the program's directory, so that an installation can move  \
-                                                     */
+#define CAREHUB_PLUGIN_DIR                                                                                             \
+    "../lib/carehub/plugins" /* from the program's directory, so that an installation can move                         \
+                              */
 #endif
 
 enum { PLACES = 2 };

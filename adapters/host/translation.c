@@ -4,6 +4,7 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "log_line.h"
 #include "memory.h"
 
 void problem_text(const struct carehub_problem *problem, char *out, size_t size)
@@ -40,7 +41,13 @@ bool translation_split(const struct carehub_format *format, const void *format_s
     if (!format->split || !format->split(format_self, bytes, len, position, message, message_len))
         return false;
     uintptr_t start = (uintptr_t)bytes, at = (uintptr_t)*message;
-    return *position > before && at >= start && at - start <= len && *message_len <= len - (at - start);
+    if (*position > before && at >= start && at - start <= len && *message_len <= len - (at - start))
+        return true;
+    LOG_LINE(LOG_LEVEL_ERROR,
+             "the format %s gives messages that are not in the file, or the same again; what follows in "
+             "there is not read",
+             format->name);
+    return false;
 }
 
 /* What a plug-in may have filled to the brim. */

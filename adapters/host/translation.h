@@ -23,7 +23,7 @@ struct translation {
 };
 
 /* The next message of bytes that may hold several, as the format splits them; false at the end, for a format that does
- * not split, and when what the format gives is no part of the bytes, or does not move on. */
+ * not split, and when what the format gives is no part of the bytes, or does not move on (it is logged). */
 bool translation_split(const struct carehub_format *format, const void *format_self, const void *bytes, size_t len,
                        size_t *position, const void **message, size_t *message_len);
 

@@ -15,7 +15,7 @@ static const char *const no_yes[] = {"no", "yes", NULL}, *const confirms[] = {"h
 
 static const struct setting_rule format_rules[] = {
     {.name = "plugin", .kind = SETTING_TEXT, .offset = offsetof(struct pharmacy, plugin)},
-    {.name = "sender", .kind = SETTING_TEXT, .offset = offsetof(struct pharmacy, usual_sender)},
+    {.name = "default-sender", .kind = SETTING_TEXT, .offset = offsetof(struct pharmacy, default_sender)},
     {.name = "zone", .kind = SETTING_TEXT, .offset = offsetof(struct pharmacy, zone_name)},
     {.name = "name", .kind = SETTING_TEXT, .offset = offsetof(struct pharmacy, name)},
     {.name = "endpoint", .kind = SETTING_TEXT, .offset = offsetof(struct pharmacy, endpoint)},
@@ -25,6 +25,7 @@ static const struct setting_rule format_rules[] = {
 };
 
 static const struct setting_rule sender_rules[] = {
+    {.name = "peer", .kind = SETTING_LIST, .offset = offsetof(struct pharmacy_sender, peers)},
     {.name = "actor", .kind = SETTING_TEXT, .offset = offsetof(struct pharmacy_sender, actor)},
     {.name = "role", .kind = SETTING_TEXT, .offset = offsetof(struct pharmacy_sender, role)},
     {.name = "zone", .kind = SETTING_TEXT, .offset = offsetof(struct pharmacy_sender, zone_name)},
@@ -98,6 +99,27 @@ static bool load_schema(const char *where, struct pharmacy_sender *sender, char 
     return sender->schema != NULL || settings_complain(error, where, "setting 'xsd': %s", found.text);
 }
 
+static const struct pharmacy_sender *sender_named(const struct pharmacy *self, const char *name)
+{
+    for (size_t i = 0; i < self->n_senders; i++)
+        if (strcmp(self->senders[i].name, name) == 0)
+            return &self->senders[i];
+    return NULL;
+}
+
+// Two senders of one peer would leave it to chance whose name goes into its ids.
+static bool peers_are_its_own(const struct pharmacy *self, const struct pharmacy_sender *sender, const char *where,
+                              char error[CAREHUB_ERROR_BYTES])
+{
+    for (size_t i = 0; i < sender->peers.count; i++) {
+        const struct pharmacy_sender *other = pharmacy_sender_find(self, sender->peers.items[i]);
+        if (other != NULL && other != sender)
+            return settings_complain(error, where, "peer '%.64s' is sender %.64s already", sender->peers.items[i],
+                                     other->name);
+    }
+    return true;
+}
+
 static bool read_sender(struct pharmacy *self, const struct carehub_setting *section, const char *folder,
                         char error[CAREHUB_ERROR_BYTES])
 {
@@ -109,7 +131,7 @@ static bool read_sender(struct pharmacy *self, const struct carehub_setting *sec
         return settings_complain(error, where, "a sender's name is at most %d bytes long", CAREHUB_NAME_BYTES - 1);
     if (section->value[0] != '\0')
         return settings_complain(error, where, "is a section: its settings stand on lines of their own below it");
-    if (pharmacy_sender_find(self, section->name) != NULL)
+    if (sender_named(self, section->name) != NULL)
         return settings_complain(error, where, "is there twice");
     struct pharmacy_sender *sender = &self->senders[self->n_senders++];
     snprintf(sender->name, sizeof sender->name, "%s", section->name);
@@ -118,7 +140,8 @@ static bool read_sender(struct pharmacy *self, const struct carehub_setting *sec
     if (sender->zone_name != NULL && !load_zone(where, sender->zone_name, &sender->own_zone, error))
         return false;
     sender->zone = sender->own_zone != NULL ? sender->own_zone : self->zone;
-    return set_default(&sender->role, "pharmacist", error) && load_schema(where, sender, error);
+    return peers_are_its_own(self, sender, where, error) && set_default(&sender->role, "pharmacist", error) &&
+           load_schema(where, sender, error);
 }
 
 static bool read_senders(struct pharmacy *self, const struct carehub_setting *senders, const char *folder,
@@ -127,18 +150,27 @@ static bool read_senders(struct pharmacy *self, const struct carehub_setting *se
     for (const struct carehub_setting *item = senders != NULL ? senders->first : NULL; item != NULL; item = item->next)
         if (!read_sender(self, item, folder, error))
             return false;
-    if (self->usual_sender != NULL && pharmacy_sender_find(self, "") == NULL)
-        return settings_complain(error, "format", "setting 'sender': there is no section '%.64s' in senders",
-                                 self->usual_sender);
+    if (self->default_sender != NULL && pharmacy_sender_find(self, "") == NULL)
+        return settings_complain(error, "format", "setting 'default-sender': there is no section '%.64s' in senders",
+                                 self->default_sender);
     return true;
 }
 
-const struct pharmacy_sender *pharmacy_sender_find(const struct pharmacy *self, const char *name)
+static bool lists(const struct setting_list *list, const char *text)
 {
-    if (name[0] == '\0')
-        name = self->usual_sender != NULL ? self->usual_sender : "";
+    for (size_t i = 0; i < list->count; i++)
+        if (strcmp(list->items[i], text) == 0)
+            return true;
+    return false;
+}
+
+const struct pharmacy_sender *pharmacy_sender_find(const struct pharmacy *self, const char *peer)
+{
+    if (peer[0] == '\0')
+        return self->default_sender != NULL ? sender_named(self, self->default_sender) : NULL;
     for (size_t i = 0; i < self->n_senders; i++)
-        if (strcmp(self->senders[i].name, name) == 0)
+        if (lists(&self->senders[i].peers, peer) ||
+            (self->senders[i].peers.count == 0 && strcmp(self->senders[i].name, peer) == 0))
             return &self->senders[i];
     return NULL;
 }

@@ -3,6 +3,7 @@
 #define CAREHUB_PHARMACY_CONFIG_H
 
 #include "carehub_adapter.h"
+#include "settings.h"
 #include "hl7v2_zone.h"
 #include "kmehr.h"
 
@@ -12,6 +13,7 @@ enum pharmacy_unidentified { PHARMACY_SKIP, PHARMACY_REFUSE, PHARMACY_HOLD };
 
 struct pharmacy_sender {
     char name[CAREHUB_NAME_BYTES];
+    struct setting_list peers;            // names of credentials; none: the sender's own name
     char *actor, *role, *zone_name, *xsd; // any may be NULL
     int strict;                           // 0 or 1, as the next two
     int confirm_by_spool;
@@ -23,10 +25,10 @@ struct pharmacy_sender {
 };
 
 struct pharmacy {
-    char *plugin;       // the host's
-    char *usual_sender; // of messages of which the transport does not know whose they are; may be NULL
-    char *zone_name;    // may be NULL
-    char *name;         // ours, in what is written; never NULL, as the endpoint
+    char *plugin;         // the host's
+    char *default_sender; // of messages of which the transport does not know whose they are; may be NULL
+    char *zone_name;      // may be NULL
+    char *name;           // ours, in what is written; never NULL, as the endpoint
     char *endpoint;
     char *nihdi, *cbe; // ours, as KMEHR names a sender; either may be NULL
     struct hl7v2_zone *zone;
@@ -48,8 +50,8 @@ struct pharmacy *pharmacy_config_read(const struct carehub_setting *section, con
                                       char error[CAREHUB_ERROR_BYTES]);
 void pharmacy_config_destroy(struct pharmacy **self);
 
-// The sender of that name, or the usual one when the name is empty. NULL: there is none.
-const struct pharmacy_sender *pharmacy_sender_find(const struct pharmacy *self, const char *name);
+// The sender whose peer that is, or the default one when it is empty. NULL: there is none.
+const struct pharmacy_sender *pharmacy_sender_find(const struct pharmacy *self, const char *peer);
 
 // False with error. To be cleared in any case. section may be NULL.
 bool pharmacy_receiver_read(const struct carehub_setting *section, struct pharmacy_receiver *receiver,

@@ -30,7 +30,7 @@ static bool find_sender(const struct pharmacy *self, struct carehub_message *mes
                         "configuration");
     else
         pharmacy_refuse(message, CAREHUB_MESSAGE_REJECTED, "sender", "",
-                        "nothing says who sends it; set 'sender' in the adapter's configuration, or give the sender "
+                        "nothing says who sends it; set 'default-sender' in the adapter's configuration, or give the sender "
                         "credentials");
     return false;
 }

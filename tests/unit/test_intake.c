@@ -90,6 +90,11 @@ static bool split(const void *self, const void *bytes, size_t len, size_t *posit
 {
     (void)self;
     const char *start = (const char *)bytes + *position, *end = memchr(start, '\n', len - *position);
+    if (len >= 5 && memcmp(bytes, "stuck", 5) == 0) { // a faulty one: it never comes on
+        *message = bytes;
+        *message_len = len;
+        return true;
+    }
     *message = start;
     *message_len = end ? (size_t)(end - start) : len - *position;
     *position += *message_len + (end != NULL);
@@ -442,6 +447,16 @@ static void a_large_file_is_taken_a_few_messages_at_a_time(void **state)
     assert_int_equal(answers, 2);
 }
 
+static void a_format_that_splits_wrongly_does_not_stop_the_host(void **state)
+{
+    (void)state;
+    log_line_set_level((enum log_level) - 1); // it says so
+    bring(&folder, "stuck nothing");
+    log_line_set_level(LOG_LEVEL_ERROR);
+    assert_int_equal(answers, 1);
+    assert_string_equal(replies, "stuck=0 ");
+}
+
 static void what_cannot_be_an_event_is_refused_with_the_place(void **state)
 {
     static const struct {
@@ -551,6 +566,7 @@ int main(void)
         cmocka_unit_test_setup_teardown(several_items_are_one_group_unless_the_spool_confirms, start, stop),
         cmocka_unit_test_setup_teardown(an_arrivals_replies_are_in_order_and_the_worst_counts, start, stop),
         cmocka_unit_test_setup_teardown(a_large_file_is_taken_a_few_messages_at_a_time, start, stop),
+        cmocka_unit_test_setup_teardown(a_format_that_splits_wrongly_does_not_stop_the_host, start, stop),
         cmocka_unit_test_setup_teardown(what_cannot_be_an_event_is_refused_with_the_place, start, stop),
         cmocka_unit_test_setup_teardown(a_state_is_kept_with_what_was_made_or_not_at_all, start, stop),
         cmocka_unit_test_setup_teardown(a_held_message_is_tried_again_when_it_is_to_be, start, stop),

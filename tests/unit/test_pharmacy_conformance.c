@@ -31,7 +31,7 @@ typedef Carehub__Pharmacy__V1__Line Line;
 typedef Carehub__V1__MedicationChange Change;
 
 static const char *const settings[][2] = {
-    {"sender", "teller"}, {"senders", NULL}, {"teller", NULL}, {"first", "tell"}, {NULL}, {NULL}, {NULL}};
+    {"default-sender", "teller"}, {"senders", NULL}, {"teller", NULL}, {"first", "tell"}, {NULL}, {NULL}, {NULL}};
 static char corpora[4096];
 static struct kmehr_schema *schema;
 

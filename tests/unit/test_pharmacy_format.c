@@ -17,7 +17,7 @@ extern const struct carehub_format carehub_format;
 #define NOW_MS 1785800000000 // 2026-08-04
 
 static const char *const usual[][2] = {{"plugin", "pharmacy"},
-                                       {"sender", "apo"},
+                                       {"default-sender", "apo"},
                                        {"senders", NULL},
                                        {"apo", NULL},
                                        {"actor", "apotheek-noord"},
@@ -547,7 +547,7 @@ static void a_bad_configuration_is_refused_with_a_reason(void **state)
         const char *const settings[8][2];
         const char *error;
     } cases[] = {
-        {{{"sender", "x"}, {NULL}}, "there is no section 'x' in senders"},
+        {{{"default-sender", "x"}, {NULL}}, "there is no section 'x' in senders"},
         {{{"nihdi", "12"}, {NULL}}, "nihdi"},
         {{{"zone", "Mars/Base"}, {NULL}}, "there is no time zone 'Mars/Base'"},
         {{{"colour", "red"}, {NULL}}, "there is no setting 'colour'"},
