@@ -110,6 +110,20 @@ static void setting_with_an_end_ends_by_itself(void **state)
     assert_int_equal(level_of_next(hub, GP, "gp"), CLINICAL);
 }
 
+static void what_a_carer_enters_is_unverified_whatever_its_software_says(void **state)
+{
+    struct hub *hub = region(state);
+    hub_fact_good(hub, "{\"actorSet\":{\"name\":\"az\",\"kind\":\"INFORMAL_CARER\"}}");
+    hub_publish(hub, HOSPITAL, 1, DISCHARGE);
+    hub_clear(hub);
+    hub_attach(hub, GP, "gp", 10);
+    const Carehub__V1__Delivery *delivery = hub_delivery(hub, GP, 0);
+    assert_non_null(delivery);
+    Carehub__V1__Event *event = carehub__v1__event__unpack(NULL, delivery->event.len, delivery->event.data);
+    assert_true(event->author->unverified);
+    carehub__v1__event__free_unpacked(event, NULL);
+}
+
 #define TEST(name) cmocka_unit_test_setup_teardown(name, hub_setup, hub_teardown)
 
 int main(void)
@@ -122,6 +136,7 @@ int main(void)
         TEST(restriction_stops_what_is_queued_and_lifting_it_does_not_bring_it_back),
         TEST(lifted_restrictions_of_several_types_are_all_remembered),
         TEST(setting_with_an_end_ends_by_itself),
+        TEST(what_a_carer_enters_is_unverified_whatever_its_software_says),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
