@@ -74,4 +74,19 @@ bool fhir_read_dosage(struct fhir_reader *r, struct json_object *resource, const
 // The first coding of a CodeableConcept, or its text.
 bool fhir_read_concept(struct fhir_reader *r, struct json_object *concept, Carehub__V1__Coded **coded);
 
+// A resource on its way to a line.
+struct fhir_resource {
+    struct fhir_reader *r;
+    struct json_object *json;
+    const struct fhir_kind *kind;
+    Carehub__Pharmacy__V1__Scheme *scheme;
+    Carehub__Pharmacy__V1__Line *line;
+};
+
+// What a reference names among what is contained, and in the Bundle. NULL when it is elsewhere.
+struct json_object *fhir_resolve(struct fhir_resource *self, const char *reference);
+
+// Fills in the medicine of its line (fhir_medicine.c).
+bool fhir_read_medicine(struct fhir_resource *self);
+
 #endif

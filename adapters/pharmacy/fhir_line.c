@@ -41,14 +41,6 @@ static const struct fhir_kind kinds[] = {
      " preparation on-hold cancelled declined stopped entered-in-error "},
 };
 
-struct resource {
-    struct fhir_reader *r;
-    struct json_object *json;
-    const struct fhir_kind *kind;
-    Scheme *scheme;
-    Line *line;
-};
-
 const struct fhir_kind *fhir_find_kind(struct json_object *resource)
 {
     const char *type = fhir_peek(resource, "resourceType");
@@ -74,8 +66,7 @@ static bool is_named(struct json_object *entry, const char *reference)
     return strcmp(fhir_peek(entry, "fullUrl"), reference) == 0 || strcmp(name, reference) == 0;
 }
 
-// What a reference names among what is contained, and in the Bundle. NULL when it is elsewhere.
-static struct json_object *resolve(struct resource *self, const char *reference)
+struct json_object *fhir_resolve(struct fhir_resource *self, const char *reference)
 {
     bool contained = reference[0] == '#';
     struct json_object *list = contained ? fhir_look(self->json, "contained") : fhir_look(self->r->root, "entry");
@@ -107,7 +98,7 @@ static bool is_other(const Scheme *scheme)
     return false;
 }
 
-static bool add_identifier(struct resource *self, struct json_object *identifier)
+static bool add_identifier(struct fhir_resource *self, struct json_object *identifier)
 {
     const char *system = fhir_peek(identifier, "system"), *value = fhir_peek(identifier, "value");
     size_t before = self->scheme->n_patient;
@@ -127,7 +118,7 @@ static bool add_identifier(struct resource *self, struct json_object *identifier
     return true;
 }
 
-static bool read_subject(struct resource *self)
+static bool read_subject(struct fhir_resource *self)
 {
     struct json_object *subject, *identifier, *patient, *identifiers;
     const char *reference;
@@ -140,7 +131,7 @@ static bool read_subject(struct resource *self)
         return false;
     if (identifier != NULL && !add_identifier(self, identifier))
         return false;
-    patient = resolve(self, reference);
+    patient = fhir_resolve(self, reference);
     identifiers = fhir_look(patient, "identifier");
     size_t n = json_object_is_type(identifiers, json_type_array) ? json_object_array_length(identifiers) : 0;
     for (size_t i = 0; i < n && i < 32; i++)
@@ -168,7 +159,7 @@ static const char *first_identifier(struct json_object *within, const char *name
 }
 
 // A dispense stands for the prescription that it fills, so that the next one for the same is not a new medicine.
-static const char *line_id(struct resource *self)
+static const char *line_id(struct fhir_resource *self)
 {
     struct json_object *prescriptions = fhir_look(self->json, "authorizingPrescription"), *prescription;
     const char *id = "";
@@ -183,7 +174,7 @@ static const char *line_id(struct resource *self)
     return id[0] != '\0' ? id : fhir_peek(self->json, "id");
 }
 
-static bool read_identity(struct resource *self)
+static bool read_identity(struct fhir_resource *self)
 {
     size_t from = 0;
     const char *version = fhir_peek(fhir_extension(self->json, "/artifact-version", &from), "valueString");
@@ -192,79 +183,9 @@ static bool read_identity(struct resource *self)
     return fhir_set(self->r, &self->line->id, line_id(self)) && fhir_set(self->r, &self->line->version, version);
 }
 
-// ---- Medicine
-
-static bool read_codings(struct resource *self, struct json_object *concept)
-{
-    Carehub__V1__Medicine *medicine = self->line->medicine;
-    struct json_object *codings;
-    const char *text, *name = "";
-    size_t n;
-    if (!fhir_array(self->r, concept, "coding", &codings, &n) || !fhir_string(self->r, concept, "text", &text))
-        return false;
-    if (n > SCHEME_CODES_MAX)
-        return fhir_fail(self->r, "coding", "product-code", "a product has at most 16 codes");
-    for (size_t i = 0; i < n; i++) {
-        struct json_object *coding = json_object_array_get_idx(codings, i);
-        const char *system, *code, *display, *kept_system;
-        char kept[MEDICATION_CODE_BYTES];
-        size_t before = fhir_enter(self->r, "coding", i);
-        if (!fhir_string(self->r, coding, "system", &system) || !fhir_string(self->r, coding, "code", &code) ||
-            !fhir_string(self->r, coding, "display", &display))
-            return false;
-        if (strlen(code) >= sizeof kept)
-            return fhir_fail(self->r, "code", "product-code", "a product code is at most 63 bytes long");
-        if (!medication_product_code(system, code, &kept_system, kept) &&
-            !fhir_remark(self->r, "code", "cnk",
-                         "this is not a CNK by its check digit; it is kept as the source's own code"))
-            return false;
-        if (code[0] != '\0' && !scheme_add_code(medicine, kept_system, kept, display))
-            return fhir_no_memory(self->r);
-        name = display[0] != '\0' ? display : name;
-        fhir_leave(self->r, before);
-    }
-    return fhir_set(self->r, &medicine->name, text[0] != '\0' ? text : name);
-}
-
-static bool read_reference(struct resource *self, struct json_object *reference)
-{
-    Carehub__V1__Medicine *medicine = self->line->medicine;
-    struct json_object *code = fhir_look(resolve(self, fhir_peek(reference, "reference")), "code");
-    struct json_object *identifier = fhir_look(reference, "identifier");
-    const char *display = fhir_peek(reference, "display"), *value = fhir_peek(identifier, "value"), *system;
-    char kept[MEDICATION_CODE_BYTES];
-    if (code != NULL && !read_codings(self, code))
-        return false;
-    if (medicine->n_codes == 0 && value[0] != '\0' && strlen(value) < sizeof kept) {
-        medication_product_code(fhir_peek(identifier, "system"), value, &system, kept);
-        if (!scheme_add_code(medicine, system, kept, display))
-            return fhir_no_memory(self->r);
-    }
-    return medicine->name[0] != '\0' || fhir_set(self->r, &medicine->name, display);
-}
-
-static bool read_medicine(struct resource *self)
-{
-    Carehub__V1__Medicine *medicine = self->line->medicine;
-    struct json_object *concept, *reference;
-    if (!fhir_object(self->r, self->json, "medicationCodeableConcept", &concept) ||
-        !fhir_object(self->r, self->json, "medicationReference", &reference))
-        return false;
-    size_t before =
-        fhir_enter(self->r, concept != NULL ? "medicationCodeableConcept" : "medicationReference", FHIR_WHOLE);
-    if ((concept != NULL && !read_codings(self, concept)) || (reference != NULL && !read_reference(self, reference)))
-        return false;
-    fhir_leave(self->r, before);
-    if (medicine->n_codes > 0 || medicine->name[0] != '\0')
-        return true;
-    return fhir_fail(self->r, "medication[x]", "medication",
-                     reference != NULL ? "the medicine that it refers to is not in the message, and it has no name"
-                                       : "it does not say which medicine");
-}
-
 // ---- Period
 
-static bool check_date(struct resource *self, const char *name, const char *text)
+static bool check_date(struct fhir_resource *self, const char *name, const char *text)
 {
     int64_t day;
     return text[0] == '\0' || scheme_day(text, &day) ||
@@ -272,7 +193,7 @@ static bool check_date(struct resource *self, const char *name, const char *text
 }
 
 // When it was last changed, where it says so. A scheme is as old as it says itself, not as old as one of its lines.
-static bool set_recorded(struct resource *self, const char *made)
+static bool set_recorded(struct fhir_resource *self, const char *made)
 {
     const char *changed = fhir_peek(fhir_look(self->json, "meta"), "lastUpdated");
     size_t from = 0;
@@ -285,7 +206,7 @@ static bool set_recorded(struct resource *self, const char *made)
             fhir_set(self->r, &self->scheme->recorded, recorded));
 }
 
-static bool read_period(struct resource *self)
+static bool read_period(struct fhir_resource *self)
 {
     struct json_object *period;
     const char *begin = "", *end = "", *at = "", *recorded = "";
@@ -309,7 +230,7 @@ static bool is_among(const char *status, const char *list)
     return status[0] != '\0' && strchr(status, ' ') == NULL && strstr(list, word) != NULL;
 }
 
-static bool read_suspension(struct resource *self, struct json_object *extension, const char *text)
+static bool read_suspension(struct fhir_resource *self, struct json_object *extension, const char *text)
 {
     size_t from = 0;
     struct json_object *period = fhir_look(extension, "valuePeriod");
@@ -330,7 +251,7 @@ static bool read_suspension(struct resource *self, struct json_object *extension
            fhir_set(self->r, &suspension->reason, reason);
 }
 
-static bool read_status_reason(struct resource *self, struct json_object *concept)
+static bool read_status_reason(struct fhir_resource *self, struct json_object *concept)
 {
     struct json_object *codings = fhir_look(concept, "coding"), *extension;
     const char *text = fhir_peek(concept, "text");
@@ -345,7 +266,7 @@ static bool read_status_reason(struct resource *self, struct json_object *concep
     return scheme_add_text(&self->line->reason, text) || fhir_no_memory(self->r);
 }
 
-static bool read_status_reasons(struct resource *self)
+static bool read_status_reasons(struct fhir_resource *self)
 {
     struct json_object *reason = fhir_look(self->json, "statusReason");
     size_t n = json_object_is_type(reason, json_type_array) ? json_object_array_length(reason) : 0;
@@ -358,7 +279,7 @@ static bool read_status_reasons(struct resource *self)
 }
 
 // *used: whether something is, was or will be taken.
-static bool read_status(struct resource *self, bool *used)
+static bool read_status(struct fhir_resource *self, bool *used)
 {
     const char *status;
     if (!fhir_string(self->r, self->json, "status", &status))
@@ -380,9 +301,9 @@ static bool read_status(struct resource *self, bool *used)
 
 // ---- A resource
 
-static bool read_line(struct resource *self, bool *used)
+static bool read_line(struct fhir_resource *self, bool *used)
 {
-    if (!read_identity(self) || !read_status(self, used) || !read_subject(self) || !read_medicine(self) ||
+    if (!read_identity(self) || !read_status(self, used) || !read_subject(self) || !fhir_read_medicine(self) ||
         !read_period(self) || !fhir_read_dosage(self->r, self->json, self->kind->dosage, self->line))
         return false;
     const char *recorded = fhir_peek(self->json, self->kind->recorded);
@@ -392,7 +313,7 @@ static bool read_line(struct resource *self, bool *used)
 
 bool fhir_read_resource(struct fhir_reader *r, struct json_object *json, Scheme *scheme)
 {
-    struct resource self = {
+    struct fhir_resource self = {
         .r = r, .json = json, .kind = fhir_find_kind(json), .scheme = scheme, .line = scheme_line()};
     bool used = false;
     if (self.line == NULL)

@@ -456,6 +456,19 @@ static void the_strict_refuse_what_is_remarked_upon(void **state)
     assert_string_equal(error.rule, "patient-id");
 }
 
+static void a_preparation_is_known_by_what_is_in_it(void **state)
+{
+    (void)state;
+    Scheme *scheme = read_good(
+        "{'resourceType':'MedicationRequest','status':'active','subject':{'identifier':{'system':'ssin','value':"
+        "'38041299949'}},'contained':[{'resourceType':'Medication','id':'m','ingredient':[{'itemCodeableConcept':"
+        "{'text':'TINCTURA A'}},{'itemCodeableConcept':{'coding':[{'display':'TINCTURA B'}]},'strength':{'numerator':"
+        "{'value':1.50,'unit':'ml'}}}]}],'medicationReference':{'reference':'#m'}}");
+    assert_string_equal(scheme->lines[0]->medicine->name, "TINCTURA A + TINCTURA B 1.50 ml");
+    assert_string_equal(scheme->lines[0]->medicine->codes[0]->code, "magistral");
+    release(scheme);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -473,6 +486,7 @@ int main(void)
         cmocka_unit_test(a_status_says_how_the_line_stands),
         cmocka_unit_test(suspensions_are_read_from_the_reasons_of_the_status),
         cmocka_unit_test(a_dispense_stands_for_its_prescription),
+        cmocka_unit_test(a_preparation_is_known_by_what_is_in_it),
         cmocka_unit_test(a_request_takes_its_end_from_the_bounds_of_its_timing),
         cmocka_unit_test(references_are_found_in_what_is_contained_and_in_the_bundle),
         cmocka_unit_test(a_bundle_of_statements_is_a_complete_scheme),
