@@ -58,9 +58,12 @@ enum {
     LANE_WINDOW = 8192,     /* deliveries of a lane that are in memory at a time; a power of two */
     EXCEPTIONS_MAX = 10000, /* refused, dead or out of order, of one inbox */
     NACK_CODE_MAX_BYTES = 64,
-    RETRY_FIRST_MS = 5000,      /* doubles each time … */
-    RETRY_LONGEST_MS = 3600000, /* … up to this */
-    RETRY_ATTEMPTS_MAX = 176,   /* then it is dead: about a week */
+    RETRY_FIRST_MS = 5000,       /* doubles each time … */
+    RETRY_LONGEST_MS = 3600000,  /* … up to this */
+    RETRY_ATTEMPTS_MAX = 176,    /* then it is dead: about a week */
+    REPLAYS_MAX = 16,            /* that wait to be done */
+    JOINER_LOOK_BACK_MAX = 4096, /* entries of a person that are looked at for a new member */
+    UNREAD_AT_ONCE = 64,
 };
 
 #define DAY_MS (24LL * 60 * 60 * 1000)

@@ -32,6 +32,7 @@ static const struct {
     [23] = {"PatientReported", CAREHUB__V1__URGENCY__ROUTINE},
     [24] = {"VaccinationStatus", CAREHUB__V1__URGENCY__ROUTINE},
     [25] = {"PatientDeceased", CAREHUB__V1__URGENCY__IMMEDIATE},
+    [26] = {"EmergencyAccessUsed", CAREHUB__V1__URGENCY__SAME_DAY},
 };
 
 const char *event_type_name(Carehub__V1__EventType type)

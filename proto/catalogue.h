@@ -10,7 +10,7 @@
 #include "carehub/v1/registry.pb-c.h"
 
 enum {
-    EVENT_TYPE_MAX = 25,         /* types are 1 to this */
+    EVENT_TYPE_MAX = 26,         /* types are 1 to this */
     EVENT_BODY_FIELD_BASE = 1000 /* a body's field number is this + its type */
 };
 

@@ -316,6 +316,7 @@ const struct write_kind *write_kind_of(Carehub__V1__EventType type)
         GENERAL(COORDINATION_CHANGED),
         GENERAL(ADVANCE_CARE_PLAN_UPDATED),
         GENERAL(PATIENT_DECEASED),
+        GENERAL(EMERGENCY_ACCESS_USED),
     };
 #undef GENERAL
     for (size_t i = 0; i < sizeof kinds / sizeof kinds[0]; i++)

@@ -10,12 +10,22 @@
 
 static const char author_role[] = "hospital";
 
+// The components between ^, whatever the message has between them.
+static void copy_whole(const struct adt_job *job, unsigned field, char *out, size_t size)
+{
+    char between = hl7v2_delimiters(job->in->message)->component;
+    adt_copy(job, adt_get(job, "MSH", field, 0), out, size);
+    for (; *out != '\0'; out++)
+        if (*out == between)
+            *out = '^';
+}
+
 // Who numbered the message: MSH-3 and MSH-4, whole, so that a universal id counts as well.
 void adt_native_sender(const struct adt_job *job, char out[SENDER_BYTES])
 {
     char application[SENDER_BYTES / 2 - 1], facility[SENDER_BYTES / 2 - 1];
-    adt_copy(job, adt_get(job, "MSH", 3, 0), application, sizeof application);
-    adt_copy(job, adt_get(job, "MSH", 4, 0), facility, sizeof facility);
+    copy_whole(job, 3, application, sizeof application);
+    copy_whole(job, 4, facility, sizeof facility);
     snprintf(out, SENDER_BYTES, "%s|%s", application, facility);
 }
 

@@ -24,11 +24,20 @@ enum hl7v2_kind hl7v2_kind_of(const void *buffer, size_t len)
 
 static size_t next_line(const uint8_t *bytes, size_t len, size_t at)
 {
-    while (at < len && bytes[at] != '\r' && bytes[at] != '\n')
+    while (at < len && !hl7v2_is_break(bytes[at]))
         at++;
-    while (at < len && (bytes[at] == '\r' || bytes[at] == '\n'))
+    while (at < len && hl7v2_is_break(bytes[at]))
         at++;
     return at;
+}
+
+// The end of a message without the MLLP frame behind it, if there is one.
+static size_t before_frame(const uint8_t *bytes, size_t at, size_t end)
+{
+    for (size_t i = end; i > at && hl7v2_is_break(bytes[i - 1]); i--)
+        if (bytes[i - 1] == HL7V2_FRAME_BEGIN || bytes[i - 1] == HL7V2_FRAME_END)
+            end = i - 1;
+    return end;
 }
 
 static bool begins_with(const uint8_t *bytes, size_t len, size_t at, const char *name)
@@ -57,7 +66,7 @@ bool hl7v2_split_next(const void *buffer, size_t len, size_t *position, const vo
         end = next_line(bytes, len, end);
     *position = end;
     *message = bytes + at;
-    *message_len = end - at;
+    *message_len = before_frame(bytes, at, end) - at;
     return at < len;
 }
 

@@ -140,12 +140,12 @@ bool hl7v2_batch_check(const void *bytes, size_t len, struct hl7v2_error *error)
         *error = (struct hl7v2_error){.status = HL7V2_OK};
     for (walk.at = hl7v2_skip_leading(bytes, len); walk.at < len; walk.at = walk.end) {
         walk.end = walk.at;
-        while (walk.end < len && walk.bytes[walk.end] != '\r' && walk.bytes[walk.end] != '\n')
+        while (walk.end < len && !hl7v2_is_break(walk.bytes[walk.end]))
             walk.end++;
         walk.lines++;
         if (!see_line(&walk))
             return false;
-        while (walk.end < len && (walk.bytes[walk.end] == '\r' || walk.bytes[walk.end] == '\n'))
+        while (walk.end < len && hl7v2_is_break(walk.bytes[walk.end]))
             walk.end++;
     }
     return true;

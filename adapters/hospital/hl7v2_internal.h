@@ -26,7 +26,15 @@ struct hl7v2_message {
     size_t text_len;
 };
 
-// Skips a byte order mark and white space; returns the offset of what follows.
+enum { HL7V2_FRAME_BEGIN = 0x0b, HL7V2_FRAME_END = 0x1c };
+
+// What stands between segments: CR, and in files LF; and where a file was cut out of an MLLP stream, its frames.
+static inline bool hl7v2_is_break(uint8_t byte)
+{
+    return byte == '\r' || byte == '\n' || byte == HL7V2_FRAME_BEGIN || byte == HL7V2_FRAME_END;
+}
+
+// Skips a byte order mark, white space and the beginning of a frame; returns the offset of what follows.
 size_t hl7v2_skip_leading(const uint8_t *bytes, size_t len);
 
 // Whether a line at bytes begins with a segment name: three of A-Z 0-9, then the separator or the end.

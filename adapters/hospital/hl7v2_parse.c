@@ -46,7 +46,7 @@ static bool is_line_end(uint8_t byte)
 size_t hl7v2_skip_leading(const uint8_t *bytes, size_t len)
 {
     size_t i = len >= 3 && memcmp(bytes, "\xEF\xBB\xBF", 3) == 0 ? 3 : 0;
-    while (i < len && (is_line_end(bytes[i]) || bytes[i] == ' ' || bytes[i] == '\t'))
+    while (i < len && (hl7v2_is_break(bytes[i]) || bytes[i] == ' ' || bytes[i] == '\t'))
         i++;
     return i;
 }

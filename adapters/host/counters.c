@@ -60,16 +60,21 @@ void counters_add_unkept(struct counters *self, const struct carehub_message *me
     self->changed = true;
 }
 
-void counters_print(const struct counters *self, FILE *out)
+void counters_print_kinds(const struct counters *self, FILE *out)
 {
-    for (size_t i = 0; i < COUNTERS; i++)
-        fprintf(out, "%-24s %10llu\n", names[i], (unsigned long long)self->values[i]);
     for (size_t i = 0; i < COUNTERS_REASONS_MAX && self->reasons[i].name; i++)
         fprintf(out, "no event: %-14s %10llu\n", self->reasons[i].name, (unsigned long long)self->reasons[i].count);
     for (size_t i = 0; i < COUNTERS_KINDS_MAX && self->kinds[i].received > 0; i++)
         fprintf(out, "%-24s %10llu received, %llu events\n", self->kinds[i].name[0] ? self->kinds[i].name : "(unknown)",
                 (unsigned long long)self->kinds[i].received, (unsigned long long)self->kinds[i].events);
     fflush(out);
+}
+
+void counters_print(const struct counters *self, FILE *out)
+{
+    for (size_t i = 0; i < COUNTERS; i++)
+        fprintf(out, "%-24s %10llu\n", names[i], (unsigned long long)self->values[i]);
+    counters_print_kinds(self, out);
 }
 
 /* ---- The status file -------------------------------------------------------------------------------------------- */

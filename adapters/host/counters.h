@@ -58,6 +58,8 @@ void counters_add_unkept(struct counters *self, const struct carehub_message *me
 
 /* One line a counter. */
 void counters_print(const struct counters *self, FILE *out);
+/* The last part of it: reasons why nothing came of messages, and kinds of messages. */
+void counters_print_kinds(const struct counters *self, FILE *out);
 
 /* Replaces the file, whole or not at all: JSON. What `more` (may be NULL, taken over) has in it is added. False with
  * errno. */

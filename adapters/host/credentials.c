@@ -100,7 +100,8 @@ static bool load(struct credentials *self, char *error, size_t error_size)
     char *text = NULL;
     bool ok = false;
     if (fd < 0 || fstat(fd, &self->seen) != 0) {
-        snprintf(error, error_size, "credentials file %s: cannot be read: %s", self->path, strerror(errno));
+        snprintf(error, error_size, "credentials file %s: cannot be read: %s%s", self->path, strerror(errno),
+                 errno == ENOENT ? "; carehub-adapter --new-credential NAME --credentials FILE makes it" : "");
     } else if (is_safe(self->path, &self->seen, error, error_size)) {
         size_t size = (size_t)self->seen.st_size;
         text = calloc(1, size + 1);
@@ -148,7 +149,9 @@ bool credentials_refresh(struct credentials *self, uint64_t now_ms, char *error,
     if (now_ms - self->looked_ms < CREDENTIALS_RECHECK_MS)
         return true;
     self->looked_ms = now_ms;
-    if (stat(self->path, &status) == 0 && is_same(&status, &self->seen))
+    if (stat(self->path, &status) != 0)
+        status = (struct stat){0};
+    if (is_same(&status, &self->seen))
         return true;
     self->seen = status; /* so that the same fault is not told every second */
     return load(self, error, error_size);

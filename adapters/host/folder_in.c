@@ -5,7 +5,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <time.h>
+#include <unistd.h>
 #include <uv.h>
 
 #include "folder_in_files.h"
@@ -19,7 +19,7 @@ enum {
     RETRY_LONGEST_MS = 60 * 1000,
     AGAIN_MIN_MS = 50,           /* until a file that changes is looked at again */
     CHANGING_MAX_MS = 60 * 1000, /* a file that changes for longer holds up no others */
-    REPORT_BYTES = CAREHUB_ERROR_BYTES + CAREHUB_WHERE_BYTES + CAREHUB_RULE_BYTES + 128,
+    REPORT_BYTES = CAREHUB_ERROR_BYTES + CAREHUB_NATIVE_ID_BYTES + CAREHUB_WHERE_BYTES + CAREHUB_RULE_BYTES + 256,
 };
 
 struct folder_settings {
@@ -93,7 +93,12 @@ static bool read_settings(struct folder_settings *settings, const struct transpo
 static bool check(const struct transport_in_options *options, char error[CAREHUB_ERROR_BYTES])
 {
     struct folder_settings settings;
-    bool ok = read_settings(&settings, options, error);
+    if (!read_settings(&settings, options, error))
+        return false;
+    bool ok =
+        access(settings.path, R_OK | W_OK | X_OK) == 0 ||
+        settings_complain(error, "in/folder", "%s: %s; it has to be a folder that this program may read and write",
+                          settings.path, strerror(errno));
     free(settings.path);
     return ok;
 }
@@ -145,13 +150,27 @@ static void put_away(struct folder *self, const char *name, const struct folder_
     self->at++;
 }
 
-/* Where, what and by which rule; nothing of what is in the file. */
-static void write_report(const struct carehub_message *message, const struct carehub_outcome *outcome, char *out)
+static size_t add_line(char *out, size_t used, const char *name, const char *text)
 {
-    bool native = outcome->fault == CAREHUB_FAULT_NATIVE && message && message->problem.what[0];
-    const char *where = native ? message->problem.where : "", *rule = native ? message->problem.rule : "";
-    snprintf(out, REPORT_BYTES, "%s%s%swhat:  %s\n%s%s%s", where[0] ? "where: " : "", where, where[0] ? "\n" : "",
-             native ? message->problem.what : outcome->text, rule[0] ? "rule:  " : "", rule, rule[0] ? "\n" : "");
+    int len = text[0] ? snprintf(out + used, REPORT_BYTES - used, "%-6s %s\n", name, text) : 0;
+    return used + (size_t)len < REPORT_BYTES ? used + (size_t)len : REPORT_BYTES - 1;
+}
+
+/* Which message, where, what and by which rule; nothing of what is in the file. */
+static void write_report(const struct arrival *arrival, const struct carehub_message *message,
+                         const struct carehub_outcome *outcome, char *out)
+{
+    bool native = outcome->fault == CAREHUB_FAULT_NATIVE && message->problem.what[0];
+    size_t used = 0;
+    if (arrival->n_messages > 1)
+        used = (size_t)snprintf(out, REPORT_BYTES,
+                                "%zu of the file's %zu messages were refused, the others were taken; the adapter's log "
+                                "names each.\nThe first of them:\n",
+                                arrival->n_refused, arrival->n_messages);
+    used = add_line(out, used, "which:", arrival->n_messages > 1 ? message->native_id : "");
+    used = add_line(out, used, "where:", native ? message->problem.where : "");
+    used = add_line(out, used, "what:", native ? message->problem.what : outcome->text);
+    add_line(out, used, "rule:", native ? message->problem.rule : "");
 }
 
 static void reply(struct arrival *arrival, const struct carehub_reply *given)
@@ -171,7 +190,7 @@ static void answered(struct arrival *arrival, const struct carehub_message *mess
     } else if (outcome->fault == CAREHUB_FAULT_NONE) {
         put_away(self, a->name, &a->file, NULL);
     } else {
-        write_report(message, outcome, report);
+        write_report(arrival, message, outcome, report);
         put_away(self, a->name, &a->file, report);
     }
     free(a->head.bytes);
@@ -180,13 +199,6 @@ static void answered(struct arrival *arrival, const struct carehub_message *mess
 }
 
 /* ---- Taking ----------------------------------------------------------------------------------------------------- */
-
-static int64_t wall_ms(void)
-{
-    struct timespec now;
-    clock_gettime(CLOCK_REALTIME, &now);
-    return (int64_t)now.tv_sec * 1000 + now.tv_nsec / 1000000;
-}
 
 static void hand_over(struct folder *self, const char *name, const struct folder_file *file, uint8_t *bytes)
 {
@@ -204,7 +216,7 @@ static void hand_over(struct folder *self, const char *name, const struct folder
     a->head = (struct arrival){.transport = &transport_in_folder, .bytes = bytes, .connection = 1};
     a->head.native = (struct carehub_native){.bytes = bytes,
                                              .len = (size_t)file->size,
-                                             .received_ms = wall_ms(),
+                                             .received_ms = wall_clock_ms(),
                                              .transport = "folder",
                                              .peer = "",
                                              .name = a->name,

@@ -15,6 +15,18 @@ enum {
     SAME_NAMES_MAX = 10000, /* files of one name in done/ */
 };
 
+/* ---- Sharing --------------------------------------------------------------------------------------------------- */
+
+void folder_share(int folder, int fd, mode_t own)
+{
+    struct stat status;
+    if (fstat(folder, &status) != 0)
+        return;
+    mode_t group = status.st_mode & (own >> 3), inherit = own & S_IXUSR ? status.st_mode & S_ISGID : 0;
+    if (group != 0 && fchmod(fd, own | group | inherit) != 0)
+        return; /* it stays the owner's alone */
+}
+
 /* ---- Opening ---------------------------------------------------------------------------------------------------- */
 
 static int open_folder(int at, const char *name)
@@ -24,9 +36,13 @@ static int open_folder(int at, const char *name)
 
 static int make_folder(int at, const char *name)
 {
-    if (mkdirat(at, name, 0700) != 0 && errno != EEXIST)
+    bool is_new = mkdirat(at, name, 0700) == 0;
+    if (!is_new && errno != EEXIST)
         return -1;
-    return openat(at, name, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
+    int fd = openat(at, name, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
+    if (fd >= 0 && is_new)
+        folder_share(at, fd, 0700);
+    return fd;
 }
 
 bool folder_files_open(struct folder_files *self, const char *path, bool keep, const char **what)
@@ -238,6 +254,7 @@ static bool write_text(int folder, const char *name, const char *text)
     int fd = openat(folder, name, O_WRONLY | O_CREAT | O_TRUNC | O_NOFOLLOW | O_CLOEXEC, 0600);
     if (fd < 0)
         return false;
+    folder_share(folder, fd, 0600);
     bool ok = write(fd, text, strlen(text)) == (ssize_t)strlen(text) && fsync(fd) == 0;
     int saved = errno;
     close(fd);

@@ -34,6 +34,10 @@ enum folder_look {
     FOLDER_NOTHING, /* it has gone, or is not a plain file */
 };
 
+/* Lets the folder's group do with something just made in it (own: 0600 a file, 0700 a folder) what it may do with the
+ * folder itself: software of another user shares it so. Never others. */
+void folder_share(int folder, int fd, mode_t own);
+
 /* Opens the folder, and makes "done" (with `keep`) and "failed" in it. False with errno, and *what: what cannot be
  * opened. */
 bool folder_files_open(struct folder_files *self, const char *path, bool keep, const char **what);

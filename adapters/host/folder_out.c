@@ -12,6 +12,7 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "folder_in_files.h"
 #include "outlet_settings.h"
 #include "transport.h"
 
@@ -130,9 +131,10 @@ static bool write_file(struct folder *self, int dir_fd, const char *name)
 {
     char temporary[NAME_BYTES + sizeof TEMPORARY];
     snprintf(temporary, sizeof temporary, "%s" TEMPORARY, name);
-    int fd = openat(dir_fd, temporary, O_WRONLY | O_CREAT | O_TRUNC | O_NOFOLLOW | O_CLOEXEC, 0640);
+    int fd = openat(dir_fd, temporary, O_WRONLY | O_CREAT | O_TRUNC | O_NOFOLLOW | O_CLOEXEC, 0600);
     if (fd < 0)
         return fail(self, "a file in it cannot be made");
+    folder_share(dir_fd, fd, 0600);
     bool ok = (write_all(fd, self->bytes, self->len) && fsync(fd) == 0) || fail(self, "a file in it cannot be written");
     ok = (close(fd) == 0 || fail(self, "a file in it cannot be written")) && ok;
     if (ok && renameat(dir_fd, temporary, dir_fd, name) == 0)

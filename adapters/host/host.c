@@ -32,7 +32,7 @@ static void on_refused(void *arg, const uint8_t id[CAREHUB_ID_BYTES], const char
 
 static void prune(struct host *host)
 {
-    int64_t before_ms = intake_wall_ms() - host->config->remember_days * 24 * 3600 * 1000;
+    int64_t before_ms = wall_clock_ms() - host->config->remember_days * 24 * 3600 * 1000;
     int forgotten = journal_prune(host->journal, before_ms);
     if (forgotten < 0)
         LOG_LINE(LOG_LEVEL_WARNING, "%s", journal_error(host->journal));
@@ -179,7 +179,7 @@ struct host *host_new(uv_loop_t *loop, const struct host_config *config, char er
         return NULL;
     }
     self->config = config;
-    self->counters.started_ms = intake_wall_ms();
+    self->counters.started_ms = wall_clock_ms();
     uv_timer_init(loop, &self->tick);
     self->tick.data = self;
     if (start(self, error))

@@ -90,12 +90,19 @@ static bool read_out(struct host_config *config, const struct carehub_setting *s
     return outlet_check(config->plugin.format, section, config->folder, error);
 }
 
-static bool has_http(const struct host_config *config)
+static const struct carehub_setting *http_section(const struct host_config *config)
 {
     for (size_t i = 0; i < config->n_in; i++)
         if (config->in[i].transport == &transport_in_http)
-            return true;
-    return false;
+            return config->in[i].section;
+    return NULL;
+}
+
+/* Listens on all addresses: that is none by which others could call it. */
+static bool is_nameless(const struct carehub_setting *http)
+{
+    const struct carehub_setting *endpoint = setting_named(http, "endpoint");
+    return endpoint && (strncmp(endpoint->value, "0.0.0.0:", 8) == 0 || strncmp(endpoint->value, "[::]:", 5) == 0);
 }
 
 static bool read_subscriptions(struct host_config *config, char error[CAREHUB_ERROR_BYTES])
@@ -103,8 +110,13 @@ static bool read_subscriptions(struct host_config *config, char error[CAREHUB_ER
     config->subscriptions = setting_named(config->tree, "subscriptions");
     if (!config->subscriptions)
         return true;
-    if (!has_http(config))
+    const struct carehub_setting *http = http_section(config);
+    if (!http)
         return settings_complain(error, "subscriptions", "they need an 'in' with transport = http to be asked for");
+    if (is_nameless(http) && !setting_named(config->subscriptions, "base-url"))
+        return settings_complain(error, "subscriptions",
+                                 "needs 'base-url', by which subscribers call this server, such as "
+                                 "https://adapter.example/fhir: its 'in' listens on all addresses");
     return subscriptions_check(config->subscriptions, config->folder, config->plugin.format, error);
 }
 

@@ -69,6 +69,6 @@ void host_save_status(struct host *host, bool connected)
     json_object_object_add(more, "out", out);
     if (host->subscriptions)
         json_object_object_add(more, "subscriptions", subscriptions_status(host->subscriptions));
-    if (!counters_save(&host->counters, path, intake_wall_ms(), journal_held_count(host->journal), connected, more))
+    if (!counters_save(&host->counters, path, wall_clock_ms(), journal_held_count(host->journal), connected, more))
         LOG_LINE(LOG_LEVEL_WARNING, "cannot write %s: %s", path, strerror(errno));
 }

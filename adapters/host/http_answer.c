@@ -5,34 +5,33 @@
 #include "eventid.h"
 #include "http_internal.h"
 
-/* What an outcome means in HTTP, and in one word. */
+/* What an outcome means in HTTP (RFC 9110, 15), and in one word. */
 struct meaning {
     int status;
     const char *word;
 };
 
 static const struct meaning of_fault[] = {
-    [CAREHUB_FAULT_NONE] = {201, "published"},          [CAREHUB_FAULT_NATIVE] = {400, "refused"},
-    [CAREHUB_FAULT_IDENTITY] = {422, "refused"},        [CAREHUB_FAULT_ORIGINAL] = {422, "refused"},
-    [CAREHUB_FAULT_DUPLICATE] = {409, "duplicate"},     [CAREHUB_FAULT_CONTENT] = {422, "refused"},
-    [CAREHUB_FAULT_NOT_ALLOWED] = {403, "not-allowed"}, [CAREHUB_FAULT_UNAVAILABLE] = {503, "unavailable"},
+    [CAREHUB_FAULT_NONE] = {201, "confirmed"},      [CAREHUB_FAULT_NATIVE] = {422, "refused"},
+    [CAREHUB_FAULT_IDENTITY] = {422, "refused"},    [CAREHUB_FAULT_ORIGINAL] = {422, "refused"},
+    [CAREHUB_FAULT_DUPLICATE] = {409, "refused"},   [CAREHUB_FAULT_CONTENT] = {422, "refused"},
+    [CAREHUB_FAULT_NOT_ALLOWED] = {403, "refused"}, [CAREHUB_FAULT_UNAVAILABLE] = {503, "unavailable"},
 };
 
-static struct meaning meaning_of(const struct carehub_message *message, const struct carehub_outcome *outcome)
+static struct meaning meaning_of(const struct arrival *arrival, const struct carehub_message *message,
+                                 const struct carehub_outcome *outcome)
 {
-    if (outcome->fault == CAREHUB_FAULT_NATIVE && message && message->verdict == CAREHUB_MESSAGE_REJECTED)
-        return (struct meaning){422, "refused"};
+    if (outcome->fault == CAREHUB_FAULT_NATIVE && arrival->unread)
+        return (struct meaning){400, "refused"};
     if (outcome->fault != CAREHUB_FAULT_NONE)
         return of_fault[outcome->fault];
-    if (outcome->repeat)
-        return (struct meaning){200, "repeat"};
-    if (message && message->verdict == CAREHUB_MESSAGE_NOTHING)
+    if (message->verdict == CAREHUB_MESSAGE_NOTHING)
         return (struct meaning){200, "nothing"};
-    if (message && message->verdict == CAREHUB_MESSAGE_HOLD)
+    if (message->verdict == CAREHUB_MESSAGE_HOLD)
         return (struct meaning){202, "held"};
     if (outcome->spooled)
-        return (struct meaning){202, "spooled"};
-    return of_fault[CAREHUB_FAULT_NONE];
+        return (struct meaning){202, "stored"};
+    return (struct meaning){outcome->repeat ? 200 : 201, "confirmed"};
 }
 
 /* ---- Responses -------------------------------------------------------------------------------------------------- */
@@ -87,10 +86,33 @@ void http_complete(struct http_exchange *x, int status)
     }
 }
 
+/* ---- In plain JSON ---------------------------------------------------------------------------------------------- */
+
 static void add_text(struct json_object *object, const char *name, const char *text)
 {
     if (text && text[0])
         json_object_object_add(object, name, json_object_new_string(text));
+}
+
+static void add_problem(struct json_object *object, const char *where, const char *what, const char *rule)
+{
+    struct json_object *problems = json_object_new_array(), *problem = json_object_new_object();
+    add_text(problem, "where", where);
+    add_text(problem, "what", what);
+    add_text(problem, "rule", rule);
+    json_object_array_add(problems, problem);
+    json_object_object_add(object, "problems", problems);
+}
+
+static void add_events(struct json_object *object, const struct carehub_outcome *outcome)
+{
+    struct json_object *events = json_object_new_array();
+    char id[EVENTID_TEXT_CHARS];
+    for (size_t i = 0; i < outcome->n_ids; i++) {
+        eventid_format(outcome->ids[i], id);
+        json_object_array_add(events, json_object_new_string(id));
+    }
+    json_object_object_add(object, "events", events);
 }
 
 static void respond_json(struct http_exchange *x, struct json_object *object)
@@ -100,6 +122,27 @@ static void respond_json(struct http_exchange *x, struct json_object *object)
         x->response = response_new(text, strlen(text), "application/json");
     json_object_put(object);
 }
+
+/* {"outcome": "confirmed", "events": ["0192…"]}, {"outcome": "nothing", "why": …} or {"outcome": "refused", "problems":
+ * [{"where": …, "what": …, "rule": …}]} */
+static void respond_plain(struct http_exchange *x, const struct carehub_message *message,
+                          const struct carehub_outcome *outcome, const char *word)
+{
+    struct json_object *object = json_object_new_object();
+    const struct carehub_problem *problem = &message->problem;
+    add_text(object, "outcome", word);
+    if (outcome->fault == CAREHUB_FAULT_NATIVE)
+        add_problem(object, problem->where, problem->what, problem->rule);
+    else if (outcome->fault != CAREHUB_FAULT_NONE)
+        add_problem(object, "", outcome->text, "");
+    else if (message->verdict == CAREHUB_MESSAGE_NOTHING || message->verdict == CAREHUB_MESSAGE_HOLD)
+        add_text(object, "why", message->why);
+    else
+        add_events(object, outcome);
+    respond_json(x, object);
+}
+
+/* ---- Answers to arrivals ---------------------------------------------------------------------------------------- */
 
 /* Formats write it below the endpoint, as the paths that they are given ("fhir/Observation/17"). */
 static void add_location(struct MHD_Response *response, const char *location)
@@ -113,8 +156,6 @@ static void add_location(struct MHD_Response *response, const char *location)
     if (len > 0 && (size_t)len < sizeof path)
         MHD_add_response_header(response, MHD_HTTP_HEADER_LOCATION, path);
 }
-
-/* ---- Answers to arrivals ---------------------------------------------------------------------------------------- */
 
 void http_take_reply(void *arg, const struct carehub_reply *reply)
 {
@@ -133,39 +174,11 @@ void http_reply(struct arrival *arrival, const struct carehub_reply *reply)
     http_take_reply(arrival, reply);
 }
 
-static void add_events(struct json_object *object, const struct carehub_outcome *outcome)
-{
-    struct json_object *events = json_object_new_array();
-    char id[EVENTID_TEXT_CHARS];
-    for (size_t i = 0; i < outcome->n_ids; i++) {
-        eventid_format(outcome->ids[i], id);
-        json_object_array_add(events, json_object_new_string(id));
-    }
-    json_object_object_add(object, "events", events);
-}
-
-static void respond_plain(struct http_exchange *x, const struct carehub_message *message,
-                          const struct carehub_outcome *outcome, const char *word)
-{
-    struct json_object *object = json_object_new_object();
-    bool native = outcome->fault == CAREHUB_FAULT_NATIVE && message;
-    bool accepted = outcome->fault == CAREHUB_FAULT_NONE;
-    add_text(object, "outcome", word);
-    add_text(object, "text", native ? message->problem.what : accepted && message ? message->why : outcome->text);
-    if (native) {
-        add_text(object, "where", message->problem.where);
-        add_text(object, "rule", message->problem.rule);
-    }
-    if (accepted)
-        add_events(object, outcome);
-    respond_json(x, object);
-}
-
 void http_answered(struct arrival *arrival, const struct carehub_message *message,
                    const struct carehub_outcome *outcome)
 {
     struct http_exchange *x = (struct http_exchange *)arrival;
-    struct meaning meaning = meaning_of(message, outcome);
+    struct meaning meaning = meaning_of(arrival, message, outcome);
     if (!x->response)
         respond_plain(x, message, outcome, meaning.word);
     http_complete(x, meaning.status);
@@ -177,7 +190,7 @@ void http_refuse(struct http_exchange *x, int status, const char *text)
 {
     struct json_object *object = json_object_new_object();
     add_text(object, "outcome", status == MHD_HTTP_SERVICE_UNAVAILABLE ? "unavailable" : "refused");
-    add_text(object, "text", text);
+    add_problem(object, "", text, "");
     respond_json(x, object);
     http_complete(x, status);
 }

@@ -3,7 +3,6 @@
 #include <stdlib.h>
 #include <string.h>
 #include <strings.h>
-#include <time.h>
 
 #include "http_internal.h"
 #include "log_line.h"
@@ -25,13 +24,6 @@ static void enter_phase(struct http_connection *c, enum http_phase phase)
 {
     c->phase = phase;
     c->since_ms = uv_now(c->server->due.loop);
-}
-
-static int64_t wall_ms(void)
-{
-    struct timespec now;
-    clock_gettime(CLOCK_REALTIME, &now);
-    return (int64_t)now.tv_sec * 1000 + now.tv_nsec / 1000000;
 }
 
 /* ---- What is taken ---------------------------------------------------------------------------------------------- */
@@ -102,7 +94,9 @@ static void look_at(struct http_exchange *x)
         LOG_LINE(LOG_LEVEL_WARNING, "connection %llu from %s: a request without valid credentials",
                  (unsigned long long)c->number, c->address);
         refuse_later(x, MHD_HTTP_UNAUTHORIZED,
-                     "credentials are needed: 'Authorization: Bearer TOKEN', or Basic with name and token");
+                     http_header_of(c->mhd, MHD_HTTP_HEADER_AUTHORIZATION)
+                         ? "these credentials are not known here; the adapter's operator can make new ones"
+                         : "credentials are needed: 'Authorization: Bearer TOKEN', or Basic with name and token");
     } else if (!is_known(x->method)) {
         refuse_later(x, MHD_HTTP_METHOD_NOT_ALLOWED, "there is no such method here");
     } else if (!is_plain_path(x->path)) {
@@ -190,7 +184,7 @@ static void hand_to_format(struct http_exchange *x)
         (struct arrival){.transport = &transport_in_http, .bytes = x->body, .connection = x->connection->number};
     x->arrival.native = (struct carehub_native){.bytes = x->body,
                                                 .len = x->body_len,
-                                                .received_ms = wall_ms(),
+                                                .received_ms = wall_clock_ms(),
                                                 .transport = "http",
                                                 .peer = x->peer,
                                                 .name = x->path,

@@ -74,11 +74,14 @@ static void answer(struct reception *r)
     struct arrival *arrival = r->arrival;
     if (arrival && r->worst && !r->cut_short) {
         struct carehub_outcome outcome = intake_outcome(r->worst, 0);
+        arrival->unread = r->worst->translation.unread;
+        arrival->n_messages = r->n_messages;
+        arrival->n_refused = r->n_refused;
         arrival->transport->answered(arrival, &r->worst->translation.message, &outcome);
     } else if (arrival) {
         const struct carehub_message none = {.native = &r->native, .why = ""};
         const struct carehub_outcome outcome = {
-            .fault = CAREHUB_FAULT_UNAVAILABLE, .text = cut_short, .now_ms = intake_wall_ms()};
+            .fault = CAREHUB_FAULT_UNAVAILABLE, .text = cut_short, .now_ms = wall_clock_ms()};
         arrival->transport->answered(arrival, &none, &outcome);
     }
     reception_free(r);
@@ -92,9 +95,10 @@ void reception_settle(struct reception *r)
         if (!r->first)
             r->end = &r->first;
         r->n_open--;
+        r->n_refused += badness(x->fault) == 1;
         if (r->arrival) {
             struct journal *journal = r->intake->options.journal;
-            struct carehub_outcome outcome = intake_outcome(x, journal_number(journal, intake_wall_ms()));
+            struct carehub_outcome outcome = intake_outcome(x, journal_number(journal, wall_clock_ms()));
             intake_reply(x, &outcome);
         }
         if (!r->worst || badness(x->fault) > badness(r->worst->fault)) {
@@ -304,7 +308,7 @@ static void expire(struct reception *r, uint64_t now_ms, const char *text)
     }
 }
 
-void intake_tick(struct intake *self, bool with_held)
+void intake_tick(struct intake *self, bool with_more)
 {
     uint64_t now_ms = uv_now(self->check.loop);
     char text[128];
@@ -315,8 +319,9 @@ void intake_tick(struct intake *self, bool with_held)
         next = r->next;
         expire(r, now_ms, text);
     }
-    if (with_held)
+    if (with_more && now_ms >= self->retry_due_ms)
         retry_held(self);
+    outbox_tick(self->outbox, now_ms, with_more);
 }
 
 bool intake_is_idle(const struct intake *self)
@@ -329,7 +334,11 @@ bool intake_is_idle(const struct intake *self)
 struct intake *intake_new(uv_loop_t *loop, const struct intake_options *options)
 {
     struct intake *self = calloc(1, sizeof *self);
-    if (!self || uv_async_init(loop, &self->wake, on_wake) != 0) {
+    if (self)
+        self->outbox = outbox_new(options->journal, options->publisher);
+    if (!self || !self->outbox || uv_async_init(loop, &self->wake, on_wake) != 0) {
+        if (self)
+            outbox_close(&self->outbox);
         free(self);
         return NULL;
     }
@@ -360,6 +369,7 @@ void intake_close(struct intake **closing)
         r->cut_short = true;
         answer(r);
     }
+    outbox_close(&self->outbox);
     uv_close((uv_handle_t *)&self->check, on_closed);
     uv_close((uv_handle_t *)&self->wake, on_closed);
 }

@@ -18,7 +18,10 @@
 #include "publisher.h"
 #include "transport.h"
 
-enum { INTAKE_WINDOW = 64 };
+enum {
+    INTAKE_WINDOW = 64,
+    INTAKE_RETRY_MS = 10 * 1000, /* after a held message that could not be handled now */
+};
 
 struct intake;
 
@@ -40,9 +43,9 @@ void intake_take(void *arg, struct arrival *arrival);
 void intake_notice(void *arg, bool broken);
 bool intake_get(void *arg, const char *path, carehub_reply_fn *fn, void *reply_arg);
 
-/* To be called often: gives up what was not confirmed in time; takes up a held message that is to be tried again, one
- * at a time, in their order. */
-void intake_tick(struct intake *self, bool retry_held);
+/* To be called often: gives up what was not confirmed in time; with_more takes up a held message that is to be tried
+ * again, one at a time, in their order, and publishes again what was remembered and not confirmed (outbox.h). */
+void intake_tick(struct intake *self, bool with_more);
 /* Nothing waits for its answer. */
 bool intake_is_idle(const struct intake *self);
 

@@ -11,18 +11,37 @@ static const struct intake_options *options_of(const struct exchange *x)
     return &x->reception->intake->options;
 }
 
+enum { ORIGIN_BYTES = 32 };
+
 static uint64_t connection_of(const struct exchange *x)
 {
     return x->reception->arrival ? x->reception->arrival->connection : 0;
 }
 
+/* How it came in, for the log. Not the name of a file: it can say whom the file is about. */
+static const char *origin_of(const struct exchange *x, char text[ORIGIN_BYTES])
+{
+    const struct arrival *arrival = x->reception->arrival;
+    if (!arrival)
+        return "held";
+    if (strcmp(arrival->transport->name, "folder") == 0)
+        return "folder";
+    snprintf(text, ORIGIN_BYTES, "connection %llu", (unsigned long long)arrival->connection);
+    return text;
+}
+
 /* ---- The end ---------------------------------------------------------------------------------------------------- */
 
-/* A held message that was tried again: done with, or to wait on. */
+/* A held message that was tried again: done with, or to wait on. What could only not be done now stays due. */
 static void settle_held(const struct exchange *x)
 {
+    struct intake *intake = x->reception->intake;
     struct journal *journal = options_of(x)->journal;
     const struct journal_held *held = x->reception->held;
+    if (x->fault == CAREHUB_FAULT_UNAVAILABLE) {
+        intake->retry_due_ms = uv_now(intake->check.loop) + INTAKE_RETRY_MS;
+        return;
+    }
     bool done = x->fault == CAREHUB_FAULT_NONE && x->translation.message.verdict != CAREHUB_MESSAGE_HOLD;
     if (!(done ? journal_held_done(journal, held->number) : journal_held_waits(journal, held->number)))
         LOG_LINE(LOG_LEVEL_ERROR, "%s", journal_error(journal));
@@ -36,10 +55,11 @@ static void log_fault(const struct exchange *x)
 {
     const struct carehub_message *m = &x->translation.message;
     char problem[CAREHUB_WHERE_BYTES + CAREHUB_WHAT_BYTES + CAREHUB_RULE_BYTES + 8];
+    char origin[ORIGIN_BYTES];
     problem_text(&m->problem, problem, sizeof problem);
-    LOG_LINE(LOG_LEVEL_WARNING, "connection %llu, sender %s, message %s (%s): %s", (unsigned long long)connection_of(x),
+    LOG_LINE(LOG_LEVEL_WARNING, "%s, sender %s, message %s (%s): %s", origin_of(x, origin),
              m->sender[0] != '\0' ? m->sender : "unknown", m->native_id[0] != '\0' ? m->native_id : "without id",
-             m->kind, x->fault == CAREHUB_FAULT_NATIVE ? problem : x->text);
+             m->kind[0] != '\0' ? m->kind : "unknown", x->fault == CAREHUB_FAULT_NATIVE ? problem : x->text);
 }
 
 void exchange_finish(struct exchange *x, enum carehub_fault fault, const char *text)
@@ -56,6 +76,8 @@ void exchange_finish(struct exchange *x, enum carehub_fault fault, const char *t
     }
     if (x->reception->held)
         settle_held(x);
+    if (fault != CAREHUB_FAULT_UNAVAILABLE && x->translation.message.verdict == CAREHUB_MESSAGE_EVENTS)
+        outbox_settled(x->reception->intake->outbox, &x->translation.message);
     x->done = true;
     reception_settle(x->reception);
 }
@@ -125,13 +147,14 @@ static void set_aside(struct exchange *x)
     struct counters *counters = options_of(x)->counters;
     const struct carehub_message *m = &x->translation.message;
     bool is_held = m->verdict == CAREHUB_MESSAGE_HOLD;
+    char origin[ORIGIN_BYTES];
     if (is_held)
         counters_add(counters, COUNT_HELD, x->reception->held ? 0 : 1);
     counters_add_reason(counters, m->why);
     if (m->notable || is_held)
         counters_add_unkept(counters, m, m->why, x->translation.native.received_ms);
-    LOG_LINE(LOG_LEVEL_DEBUG, "connection %llu, sender %s, message %s (%s): %s", (unsigned long long)connection_of(x),
-             m->sender, m->native_id, m->kind, m->why);
+    LOG_LINE(LOG_LEVEL_DEBUG, "%s, sender %s, message %s (%s): %s", origin_of(x, origin), m->sender, m->native_id,
+             m->kind, m->why);
     exchange_finish(x, CAREHUB_FAULT_NONE, "");
 }
 

@@ -3,6 +3,7 @@
 #define CAREHUB_INTAKE_INTERNAL_H
 
 #include "intake.h"
+#include "outbox.h"
 #include "translation.h"
 
 /* One message on its way. */
@@ -35,7 +36,7 @@ struct reception {
     bool split_done;  /* all messages were taken out */
     bool cut_short;   /* or the adapter had to stop before */
     bool needs_bytes; /* a message's format holds on to them until it is closed */
-    size_t position, n_messages, n_open;
+    size_t position, n_messages, n_open, n_refused;
     struct exchange *first, **end; /* on their way, in their order */
     struct exchange *worst;        /* of those that came to an end; owned */
 };
@@ -45,11 +46,11 @@ struct intake {
     uv_async_t wake; /* so that what was taken outside of the poll phase does not wait for it */
     int handles;
     struct intake_options options;
+    struct outbox *outbox;
+    uint64_t retry_due_ms; /* held messages: not before this */
     struct reception *all;
     struct reception *fresh, **fresh_end;
 };
-
-int64_t intake_wall_ms(void);
 
 /* Puts the replies of one message into its arrival's answer. */
 void intake_reply(const struct exchange *x, const struct carehub_outcome *outcome);

@@ -29,9 +29,10 @@ static bool lock(struct journal *self, const char *dir)
     self->lock_fd = open(path, O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0600);
     if (self->lock_fd >= 0 && flock(self->lock_fd, LOCK_EX | LOCK_NB) == 0)
         return true;
-    snprintf(self->error, sizeof self->error,
-             errno == EWOULDBLOCK ? "another adapter runs on %s; each needs a state-dir of its own" : "cannot lock %s",
-             dir);
+    if (errno == EWOULDBLOCK)
+        snprintf(self->error, sizeof self->error, "another adapter runs on %s; each needs a state-dir of its own", dir);
+    else
+        snprintf(self->error, sizeof self->error, "cannot lock %.400s: %s", path, strerror(errno));
     return false;
 }
 
@@ -52,34 +53,41 @@ static int schema_version(struct journal *self)
     return version;
 }
 
-/* Brings it up to date, step by step, in one transaction. */
+/* Brings it up to date, step by step, in one transaction; another process that does so at the same time is waited for.
+ */
 static bool prepare_schema(struct journal *self)
 {
     char set_version[64];
-    int version = schema_version(self);
+    if (schema_version(self) == JOURNAL_VERSION)
+        return true;
+    bool ok = execute(self, "BEGIN IMMEDIATE");
+    int version = ok ? schema_version(self) : 0;
     if (version < 0)
         return journal_failed(self, "be read");
-    if (version == JOURNAL_VERSION)
-        return true;
     if (version > JOURNAL_VERSION) {
         snprintf(self->error, sizeof self->error,
                  "the journal is of version %d; this program knows versions up to %d: run the newer program", version,
                  JOURNAL_VERSION);
         return false;
     }
-    bool ok = execute(self, "BEGIN IMMEDIATE");
     for (; ok && version < JOURNAL_VERSION; version++)
         ok = execute(self, journal_schema[version]);
     snprintf(set_version, sizeof set_version, "PRAGMA user_version = %d", JOURNAL_VERSION);
     return ok && execute(self, set_version) && execute(self, "COMMIT");
 }
 
-static bool open_database(struct journal *self, const char *dir)
+/* `make`: what is not there. Whoever only looks would make files that are not the adapter's user's. */
+static bool open_database(struct journal *self, const char *dir, bool make)
 {
     char path[PATH_MAX], key[PATH_MAX];
     snprintf(path, sizeof path, "%s/journal.db", dir ? dir : "");
     snprintf(key, sizeof key, "%s/journal.key", dir ? dir : "");
     bool is_new = dir && access(path, F_OK) != 0;
+    if (is_new && !make) {
+        snprintf(self->error, sizeof self->error, "%.400s: %s; no adapter has run on this state-dir yet", path,
+                 strerror(errno));
+        return false;
+    }
     self->seal = seal_new(dir ? key : NULL, is_new, self->error, sizeof self->error);
     if (!self->seal)
         return false;
@@ -98,6 +106,22 @@ static bool open_database(struct journal *self, const char *dir)
     return true;
 }
 
+/* Made, or there; a new one is still there after a power cut. False with errno. */
+static bool make_directory(const char *dir)
+{
+    char parent[PATH_MAX];
+    if (mkdir(dir, 0700) != 0)
+        return errno == EEXIST;
+    snprintf(parent, sizeof parent, "%s/..", dir);
+    int fd = open(parent, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+    bool ok = fd >= 0 && fsync(fd) == 0;
+    int saved = errno;
+    if (fd >= 0)
+        close(fd);
+    errno = saved;
+    return ok;
+}
+
 struct journal *journal_open(const char *dir, bool exclusive, char error[JOURNAL_ERROR_BYTES])
 {
     struct journal *self = calloc(1, sizeof *self);
@@ -106,11 +130,11 @@ struct journal *journal_open(const char *dir, bool exclusive, char error[JOURNAL
         return NULL;
     self->lock_fd = -1;
     bool ok = true;
-    if (dir && mkdir(dir, 0700) != 0 && errno != EEXIST) {
+    if (dir && exclusive && !make_directory(dir)) {
         snprintf(self->error, sizeof self->error, "cannot make the state directory %s: %s", dir, strerror(errno));
         ok = false;
     }
-    if (ok && (!dir || !exclusive || lock(self, dir)) && open_database(self, dir))
+    if (ok && (!dir || !exclusive || lock(self, dir)) && open_database(self, dir, exclusive))
         return self;
     snprintf(error, JOURNAL_ERROR_BYTES, "%s", self->error);
     journal_close(&self);
@@ -172,6 +196,11 @@ void journal_rollback(struct journal *self)
 {
     if (!sqlite3_get_autocommit(self->db))
         journal_run(self, journal_statement(self, ROLLBACK), "be rolled back");
+}
+
+bool journal_goes_on(const struct journal *self)
+{
+    return !sqlite3_get_autocommit(self->db);
 }
 
 const char *journal_error(const struct journal *self)

@@ -17,8 +17,8 @@ enum { JOURNAL_HELD_MAX = 10000, JOURNAL_ERROR_BYTES = 512 };
 
 struct journal;
 
-/* Opens it, making what is not there, and bringing what an earlier version wrote up to date. `dir` NULL: in memory
- * only, for tests of a format. With `exclusive` no other process may have it open so: a second adapter on one state
+/* Opens it, and brings what an earlier version wrote up to date. `dir` NULL: in memory only, for tests of a format.
+ * With `exclusive` what is not there is made, and no other process may have it open so: a second adapter on one state
  * directory is an error. NULL with `error` set. */
 struct journal *journal_open(const char *dir, bool exclusive, char error[JOURNAL_ERROR_BYTES]);
 void journal_close(struct journal **self);
@@ -28,6 +28,8 @@ void journal_close(struct journal **self);
 bool journal_begin(struct journal *self);
 bool journal_commit(struct journal *self);
 void journal_rollback(struct journal *self);
+/* Whether what was begun still goes on. SQLite ends it by itself when the disk is full or fails. */
+bool journal_goes_on(const struct journal *self);
 const char *journal_error(const struct journal *self);
 
 /* ---- Messages and what was made of them ------------------------------------------------------------------------- */
@@ -58,6 +60,24 @@ bool journal_forget(struct journal *self, const uint8_t id[EVENTID_BYTES]);
 
 /* Forgets items, states and what was sent, where older. Returns how many, or -1. */
 int journal_prune(struct journal *self, int64_t before_ms);
+
+/* ---- What is not settled yet ------------------------------------------------------------------------------------- */
+
+/* What a message is known by here. */
+struct journal_name {
+    uint8_t message[32], digest[32]; /* keyed hashes */
+};
+void journal_name_of(const struct journal *self, const struct carehub_message *message, struct journal_name *name);
+
+/* What a message gave is unsettled from journal_add on, until this. Names of nothing do no harm. */
+bool journal_settle(struct journal *self, const struct journal_name *names, size_t n);
+/* The number of the newest item; 0 when there is none. */
+int64_t journal_last(struct journal *self);
+/* The first message with an unsettled item whose number is above *last and at most `until`: sets *last to the number of
+ * its last one, and name and `items` (empty before, the caller's to clear). Left out is what is so old that the hub
+ * might no longer recognise it. False when there is none. No items: they cannot be read; journal_error says why. */
+bool journal_unsettled_next(struct journal *self, int64_t now_ms, int64_t *last, int64_t until,
+                            struct journal_name *name, struct items *items);
 
 /* ---- States of formats ------------------------------------------------------------------------------------------ */
 

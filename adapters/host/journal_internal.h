@@ -7,7 +7,7 @@
 #include "journal.h"
 #include "seal.h"
 
-enum { JOURNAL_VERSION = 2 };
+enum { JOURNAL_VERSION = 3 };
 
 enum statement {
     BEGIN,
@@ -17,6 +17,10 @@ enum statement {
     PAST,
     ADD,
     MESSAGE_OF,
+    SETTLE,
+    LAST,
+    UNSETTLED_NEXT,
+    UNSETTLED_ITEMS,
     FORGET,
     STATE_DROP_NEW,
     STATE_UNDO,
@@ -69,6 +73,9 @@ bool journal_put_sealed(struct journal *self, sqlite3_stmt *s, int at, const cha
 /* Opens the sealed column: malloc'd, with one zero byte behind it. NULL when it does not open. */
 uint8_t *journal_open_sealed(struct journal *self, sqlite3_stmt *s, int column, const char *what,
                              const uint8_t name[SEAL_NAME_BYTES], size_t *len);
+
+/* Adds the item of a row: id, original, fact, digest, sealed. */
+bool journal_read_item(struct journal *self, sqlite3_stmt *s, struct items *items);
 
 /* The keyed hash of a message's key. */
 void journal_message_name(const struct journal *self, const struct carehub_message *message,

@@ -18,8 +18,7 @@ static const char *label(bool is_fact)
 
 /* ---- Messages that came before ---------------------------------------------------------------------------------- */
 
-/* A row of RECALL. */
-static bool recall_item(struct journal *self, sqlite3_stmt *s, struct items *items)
+bool journal_read_item(struct journal *self, sqlite3_stmt *s, struct items *items)
 {
     uint8_t name[SEAL_NAME_BYTES], id[EVENTID_BYTES], original[EVENTID_BYTES];
     bool is_fact = sqlite3_column_int(s, 2) != 0;
@@ -51,7 +50,7 @@ enum journal_found journal_recall(struct journal *self, const struct carehub_mes
         bool same = sqlite3_column_bytes(s, 3) == SEAL_NAME_BYTES &&
                     memcmp(sqlite3_column_blob(s, 3), digest, SEAL_NAME_BYTES) == 0;
         if (same)
-            found = recall_item(self, s, items) ? JOURNAL_REPEAT : JOURNAL_FAILED;
+            found = journal_read_item(self, s, items) ? JOURNAL_REPEAT : JOURNAL_FAILED;
         else if (found == JOURNAL_NEW)
             found = JOURNAL_REUSED;
     }

@@ -43,6 +43,10 @@ const char *const journal_schema[JOURNAL_VERSION] = {
     "  sealed BLOB NOT NULL) WITHOUT ROWID;"
     "CREATE INDEX sent_made ON sent (made_ms);"
     "CREATE TABLE number (last INTEGER NOT NULL);",
+
+    /* unsettled: neither hub nor spool is known to have it, or to have refused it. */
+    "ALTER TABLE event ADD COLUMN unsettled INTEGER NOT NULL DEFAULT 0;"
+    "CREATE INDEX event_unsettled ON event (seq) WHERE unsettled = 1;",
 };
 
 #define NO_ITEM_LEFT " AND NOT EXISTS (SELECT 1 FROM event e WHERE e.message = ?1)"
@@ -58,9 +62,15 @@ const char *const journal_sql[STATEMENTS] = {
              " FROM event e WHERE episode = ?1 AND NOT EXISTS"
              "  (SELECT 1 FROM event n WHERE n.episode = e.episode AND n.original = e.original AND n.seq > e.seq)"
              " ORDER BY first DESC",
-    [ADD] = "INSERT OR IGNORE INTO event (id, message, digest, episode, original, made_ms, fact, sealed)"
-            " VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8)",
+    [ADD] = "INSERT OR IGNORE INTO event (id, message, digest, episode, original, made_ms, fact, sealed, unsettled)"
+            " VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, 1)",
     [MESSAGE_OF] = "SELECT message FROM event WHERE id = ?1",
+    [SETTLE] = "UPDATE event SET unsettled = 0 WHERE message = ?1 AND digest = ?2 AND unsettled = 1",
+    [LAST] = "SELECT max(seq) FROM event",
+    [UNSETTLED_NEXT] = "SELECT seq, message, digest FROM event WHERE unsettled = 1 AND seq > ?1 AND seq <= ?2"
+                       " AND made_ms > ?3 ORDER BY seq LIMIT 1",
+    [UNSETTLED_ITEMS] = "SELECT id, original, fact, digest, sealed FROM event WHERE message = ?1 AND digest = ?2"
+                        " AND unsettled = 1 ORDER BY seq",
     [FORGET] = "DELETE FROM event WHERE id = ?1",
     [STATE_DROP_NEW] = "DELETE FROM state WHERE message = ?1 AND before IS NULL" NO_ITEM_LEFT,
     [STATE_UNDO] = "UPDATE state SET sealed = before, before = NULL, message = x'' WHERE message = ?1" NO_ITEM_LEFT,

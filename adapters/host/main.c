@@ -1,6 +1,7 @@
 /* carehub-adapter - pairs transports with a format: takes the messages of existing systems, publishes them as care
  * events, and brings care events to systems that speak their own language. */
 #include <getopt.h>
+#include <json-c/json.h>
 #include <limits.h>
 #include <signal.h>
 #include <sodium.h>
@@ -25,16 +26,17 @@
 enum { EXIT_CONFIG = 2 }; /* starting again does not help */
 
 static const char usage[] =
-    "usage: carehub-adapter --config FILE [--check | --list-held | --retry-held | --test FILE...]\n"
+    "usage: carehub-adapter --config FILE [--check [--json] | --list-held | --retry-held | --test FILE...]\n"
     "       carehub-adapter --plugin NAME|PATH [--config FILE] --test FILE...\n"
     "       carehub-adapter --new-credential NAME --credentials FILE\n"
-    "       carehub-adapter --list-plugins | --version | --help\n"
+    "       carehub-adapter --list-plugins [--json] | --version | --help\n"
     "\n"
     "Takes messages in a format of their own (over MLLP, HTTP or folders) and publishes them to the hub as care "
     "events,\n"
     "and the other way round.\n"
     "\n"
-    "  -c, --config FILE       the configuration (hospital.conf.example explains every setting)\n"
+    "  -c, --config FILE       the configuration (adapter.conf.example explains it, and for the formats of care\n"
+    "                          hospital, pharmacy and homecare.conf.example)\n"
     "      --check             check the configuration and the client's key, say what is wrong, and end\n"
     "      --test              run the format on files, without hub or network: events as JSON on standard output,\n"
     "                          what became of other messages, and a table, on standard error\n"
@@ -46,11 +48,14 @@ static const char usage[] =
     "                          make a token with which NAME may send over HTTP, add it to the credentials FILE (which\n"
     "                          keeps only its hash), and print it, this once\n"
     "      --list-plugins      list the formats that are there\n"
+    "      --json              of --check and --list-plugins: answer as JSON\n"
     "      --version           print the version\n"
     "      --help              print this\n"
     "\n"
     "SIGUSR1 prints the counters. SIGTERM and SIGINT end it in order: what was received is answered first.\n"
-    "Exit status: 0 ended in order; 1 cannot run; 2 the configuration or the command line is wrong.\n";
+    "Exit status: 0 ended in order, or all is well; 1 cannot run, or --test saw a message refused; 2 the "
+    "configuration\n"
+    "or the command line is wrong.\n";
 
 enum action {
     ACTION_RUN,
@@ -66,6 +71,7 @@ struct arguments {
     const char *config, *plugin;
     const char *name, *credentials; /* of a new credential */
     int action;
+    bool json;
     char **files;
     int n_files;
 };
@@ -76,6 +82,8 @@ static bool fit_together(const struct arguments *arguments)
     if (is_new != (arguments->credentials != NULL))
         return false;
     if (is_test != (arguments->n_files > 0))
+        return false;
+    if (arguments->json && arguments->action != ACTION_CHECK && arguments->action != ACTION_LIST_PLUGINS)
         return false;
     if (arguments->action == ACTION_LIST_PLUGINS || is_new)
         return !arguments->config && !arguments->plugin;
@@ -95,6 +103,7 @@ static int parse_arguments(int argc, char **argv, struct arguments *arguments)
         {"list-plugins", no_argument, NULL, 'f'},
         {"new-credential", required_argument, NULL, 'n'},
         {"credentials", required_argument, NULL, 'd'},
+        {"json", no_argument, NULL, 'j'},
         {"version", no_argument, NULL, 'v'},
         {"help", no_argument, NULL, 'h'},
         {NULL, 0, NULL, 0},
@@ -108,6 +117,8 @@ static int parse_arguments(int argc, char **argv, struct arguments *arguments)
             arguments->plugin = optarg;
         } else if (option == 'd') {
             arguments->credentials = optarg;
+        } else if (option == 'j') {
+            arguments->json = true;
         } else if (option == 'v') {
             puts("carehub-adapter " CAREHUB_VERSION);
             return EXIT_SUCCESS;
@@ -219,12 +230,28 @@ static int run(const struct host_config *config)
     return started ? EXIT_SUCCESS : EXIT_FAILURE;
 }
 
+static void print_check(const struct arguments *arguments, const struct host_config *config)
+{
+    const char *name = config->plugin.format->name;
+    if (!arguments->json) {
+        printf("%s is in order: format %s, %zu in, %zu out%s\n", arguments->config, name, config->n_in, config->n_out,
+               config->subscriptions ? ", subscriptions" : "");
+        return;
+    }
+    struct json_object *answer = json_object_new_object();
+    json_object_object_add(answer, "format", json_object_new_string(name));
+    json_object_object_add(answer, "in", json_object_new_int64((int64_t)config->n_in));
+    json_object_object_add(answer, "out", json_object_new_int64((int64_t)config->n_out));
+    json_object_object_add(answer, "subscriptions", json_object_new_boolean(config->subscriptions != NULL));
+    puts(json_object_to_json_string_ext(answer, JSON_C_TO_STRING_PLAIN | JSON_C_TO_STRING_NOSLASHESCAPE));
+    json_object_put(answer);
+}
+
 static int act(const struct arguments *arguments, const struct host_config *config)
 {
     switch (arguments->action) {
     case ACTION_CHECK:
-        printf("%s is in order: format %s, %zu in, %zu out\n", arguments->config, config->plugin.format->name,
-               config->n_in, config->n_out);
+        print_check(arguments, config);
         return EXIT_SUCCESS;
     case ACTION_TEST:
         return try_files(&config->plugin, arguments->files, arguments->n_files) ? EXIT_SUCCESS : EXIT_FAILURE;
@@ -320,7 +347,7 @@ int main(int argc, char **argv)
         return EXIT_FAILURE;
     }
     if (arguments.action == ACTION_LIST_PLUGINS) {
-        plugin_list();
+        plugin_list(arguments.json);
         return EXIT_SUCCESS;
     }
     if (arguments.action == ACTION_NEW_CREDENTIAL)

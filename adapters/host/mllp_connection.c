@@ -59,6 +59,7 @@ static void on_written(uv_write_t *request, int status)
     struct mllp_connection *c = (struct mllp_connection *)request->handle;
     free(w->bytes);
     free(w);
+    c->heard_ms = uv_now(c->tcp.loop); /* it reads */
     if (status < 0)
         mllp_connection_close(c);
     else
@@ -353,10 +354,14 @@ void mllp_connection_check_silence(struct mllp_connection *c, uint64_t now_ms)
 {
     const struct listen_settings *s = &c->server->settings;
     uint64_t silent_ms = now_ms - c->heard_ms;
-    if (c->closing || c->unanswered > 0 || !c->reading)
+    bool unread = uv_stream_get_write_queue_size((const uv_stream_t *)&c->tcp) > 0;
+    if (c->closing || c->unanswered > 0 || (!c->reading && !unread))
         return;
     bool inside = mllp_pending_bytes(c->decoder) > 0;
-    if (c->tls && !tls_stream_is_ready(c->tls) && now_ms - c->opened_ms >= MLLP_HANDSHAKE_MS)
+    if (unread && silent_ms >= (uint64_t)s->message_ms)
+        LOG_LINE(LOG_LEVEL_WARNING, "connection %llu from %s: it has read none of its answers for %llu ms; closed",
+                 (unsigned long long)c->number, c->address, (unsigned long long)silent_ms);
+    else if (c->tls && !tls_stream_is_ready(c->tls) && now_ms - c->opened_ms >= MLLP_HANDSHAKE_MS)
         LOG_LINE(LOG_LEVEL_WARNING, "connection %llu from %s: no TLS handshake within %d ms; closed",
                  (unsigned long long)c->number, c->address, MLLP_HANDSHAKE_MS);
     else if (inside && silent_ms >= (uint64_t)s->message_ms)

@@ -3,20 +3,12 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <time.h>
 
 #include "settings.h"
 
 enum { TICK_MS = 250 };
 
 /* ---- Messages -------------------------------------------------------------------------------------------------- */
-
-static int64_t wall_ms(void)
-{
-    struct timespec now;
-    clock_gettime(CLOCK_REALTIME, &now);
-    return (int64_t)now.tv_sec * 1000 + now.tv_nsec / 1000000;
-}
 
 struct mllp_arrival *mllp_arrival_new(struct mllp_connection *c, const void *data, size_t len)
 {
@@ -33,7 +25,7 @@ struct mllp_arrival *mllp_arrival_new(struct mllp_connection *c, const void *dat
     a->head = (struct arrival){.transport = &transport_in_mllp, .bytes = bytes, .connection = c->number};
     a->head.native = (struct carehub_native){.bytes = bytes,
                                              .len = len,
-                                             .received_ms = wall_ms(),
+                                             .received_ms = wall_clock_ms(),
                                              .transport = "mllp",
                                              .peer = a->peer,
                                              .name = "",

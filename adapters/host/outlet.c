@@ -3,7 +3,6 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <time.h>
 
 #include "counters.h"
 #include "journal.h"
@@ -34,13 +33,6 @@ struct outlet {
     struct outlet_status status;
 };
 
-static int64_t now_ms(void)
-{
-    struct timespec now;
-    clock_gettime(CLOCK_REALTIME, &now);
-    return (int64_t)now.tv_sec * 1000 + now.tv_nsec / 1000000;
-}
-
 static void changed(struct outlet *self)
 {
     if (self->options.counters)
@@ -50,7 +42,7 @@ static void changed(struct outlet *self)
 static void note_error(struct outlet *self, const char *code)
 {
     snprintf(self->status.last_error, sizeof self->status.last_error, "%s", code);
-    self->status.last_error_ms = now_ms();
+    self->status.last_error_ms = wall_clock_ms();
 }
 
 /* Neither has the text anything of the content in it. */
@@ -107,7 +99,7 @@ static void taken(struct outlet *self, struct outlet_delivery *delivery)
 {
     const Carehub__V1__Event *event = delivery->event;
     if (event->id.len == CAREHUB_ID_BYTES && !journal_sent_put(self->options.journal, self->inbox_name, event->id.data,
-                                                               delivery->bytes, delivery->size, now_ms()))
+                                                               delivery->bytes, delivery->size, wall_clock_ms()))
         LOG_LINE(LOG_LEVEL_ERROR, "inbox %s: what was sent cannot be remembered, so its correction will lack it: %s",
                  self->inbox_name, journal_error(self->options.journal));
     is_up(self);
@@ -127,7 +119,8 @@ static void not_taken_now(struct outlet *self, struct outlet_delivery *delivery,
 
 static void refused(struct outlet *self, struct outlet_delivery *delivery, const char *code, const char *text)
 {
-    log_failure(self, delivery, "was refused; it is a dead letter now", code, text);
+    log_failure(self, delivery, "was refused; it is a dead letter now (carehub inbox retry sends it again)", code,
+                text);
     is_up(self);
     self->status.failed++;
     inbox_refused(self->inbox, delivery, code, true);
@@ -139,7 +132,7 @@ static void is_down(struct outlet *self, struct outlet_delivery *delivery, const
     if (self->downs == 0 || self->downs >= BACK_OFFS)
         log_failure(self, delivery, "does not go; it is tried again", code, text);
     if (self->status.down_since_ms == 0)
-        self->status.down_since_ms = now_ms();
+        self->status.down_since_ms = wall_clock_ms();
     if (self->downs < BACK_OFFS) {
         wait_for(self, back_offs[self->downs]);
         inbox_put_back(self->inbox, delivery);
@@ -204,7 +197,7 @@ static Carehub__V1__Event *original_of(struct outlet *self, const Carehub__V1__E
 
 static enum carehub_written write_parcel(struct outlet *self, struct outlet_delivery *delivery)
 {
-    int64_t now = now_ms();
+    int64_t now = wall_clock_ms();
     Carehub__V1__Event *original = original_of(self, delivery->event);
     const struct carehub_departure departure = {.event = delivery->event,
                                                 .notice = delivery->notice,
@@ -224,7 +217,8 @@ static void cannot_be_written(struct outlet *self, struct outlet_delivery *deliv
 {
     char text[CAREHUB_ERROR_BYTES];
     problem_print(&delivery->parcel.problem, text, sizeof text);
-    log_failure(self, delivery, "cannot be written; it is a dead letter now", "cannot-be-written", text);
+    log_failure(self, delivery, "cannot be written; it is a dead letter now (see carehub inbox dead)",
+                "cannot-be-written", text);
     note_error(self, "cannot-be-written");
     self->status.failed++;
     inbox_refused(self->inbox, delivery, "cannot-be-written", true);

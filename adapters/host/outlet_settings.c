@@ -80,7 +80,9 @@ bool secret_read(const char *path, char secret[SECRET_MAX_BYTES + 1], size_t *le
 {
     int fd = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK);
     if (fd < 0)
-        return settings_complain(error, path, "cannot be opened: %s", strerror(errno));
+        return settings_complain(error, path, "cannot be opened: %s%s", strerror(errno),
+                                 errno == ENOENT ? "; write the secret that the receiver knows into it, in one line"
+                                                 : "");
     ssize_t n = check_private(fd, path, error) ? read(fd, secret, SECRET_MAX_BYTES) : -2;
     if (n == -1)
         settings_complain(error, path, "cannot be read: %s", strerror(errno));

@@ -1,6 +1,7 @@
 #include "plugin.h"
 
 #include <dirent.h>
+#include <json-c/json.h>
 #include <limits.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -159,21 +160,43 @@ static int is_library(const struct dirent *entry)
     return len > 3 && entry->d_name[0] != '.' && strcmp(entry->d_name + len - 3, ".so") == 0;
 }
 
-static void list_one(const char *dir, const char *file)
+static void add_text(struct json_object *object, const char *name, const char *text)
+{
+    if (text)
+        json_object_object_add(object, name, json_object_new_string(text));
+}
+
+static void print_json(const struct plugin *plugin, const char *name, const char *error)
+{
+    const struct carehub_format *format = plugin->format;
+    struct json_object *line = json_object_new_object();
+    add_text(line, "name", name);
+    add_text(line, "path", plugin->path);
+    add_text(line, "summary", format ? format->summary : NULL);
+    add_text(line, "version", format ? format->version : NULL);
+    add_text(line, "error", format ? NULL : error);
+    puts(json_object_to_json_string_ext(line, JSON_C_TO_STRING_PLAIN | JSON_C_TO_STRING_NOSLASHESCAPE));
+    json_object_put(line);
+}
+
+static void list_one(const char *dir, const char *file, bool as_json)
 {
     struct plugin plugin;
-    char error[CAREHUB_ERROR_BYTES];
-    if (!plugin_load(&plugin, file, dir, error)) {
-        printf("%-16.*s cannot be used: %s\n", (int)strlen(file) - 5, file + 2, error);
-        return;
-    }
+    char error[CAREHUB_ERROR_BYTES], name[NAME_MAX + 1];
+    bool usable = plugin_load(&plugin, file, dir, error);
     const struct carehub_format *format = plugin.format;
-    printf("%-16.*s %s%s%s\n", (int)strlen(file) - 5, file + 2, format->summary ? format->summary : format->name,
-           format->version ? ", version " : "", format->version ? format->version : "");
+    snprintf(name, sizeof name, "%.*s", (int)strlen(file) - 5, file + 2);
+    if (as_json)
+        print_json(&plugin, name, error);
+    else if (!usable)
+        printf("%-16s cannot be used: %s\n", name, error);
+    else
+        printf("%-16s %s%s%s\n", name, format->summary ? format->summary : format->name,
+               format->version ? ", version " : "", format->version ? format->version : "");
     plugin_unload(&plugin);
 }
 
-void plugin_list(void)
+void plugin_list(bool as_json)
 {
     char dirs[PLACES][PATH_MAX];
     int found = 0;
@@ -181,17 +204,17 @@ void plugin_list(void)
     for (int i = 0; i < PLACES; i++) {
         struct dirent **entries = NULL;
         int n = scandir(dirs[i], &entries, is_library, alphasort);
-        if (n > 0)
+        if (n > 0 && !as_json)
             printf("in %s:\n", dirs[i]);
         for (int k = 0; k < n; k++) {
             char file[NAME_MAX + 3];
             snprintf(file, sizeof file, "./%s", entries[k]->d_name);
-            list_one(dirs[i], file);
+            list_one(dirs[i], file, as_json);
             free(entries[k]);
             found++;
         }
         free(entries);
     }
-    if (found == 0)
+    if (found == 0 && !as_json)
         printf("no plug-ins in %s or %s\n", dirs[0], dirs[1]);
 }

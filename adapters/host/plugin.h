@@ -28,7 +28,7 @@ bool plugin_configure(struct plugin *self, const struct carehub_setting *section
 void plugin_unload(struct plugin *self);
 
 /* Prints the formats that can be found by name, with their summaries; and those that cannot be used, with the reason.
- */
-void plugin_list(void);
+ * As JSON: one object a line, with name, path, and summary and version, or error. */
+void plugin_list(bool as_json);
 
 #endif

@@ -20,11 +20,14 @@ static zconfig_t *parse(const char *path, char *text, char error[CAREHUB_ERROR_B
     size_t size = fread(text, 1, FILE_MAX_BYTES, file);
     bool whole = !ferror(file) && getc(file) == EOF && !ferror(file) && strlen(text) == size;
     fclose(file);
-    zconfig_t *root = whole ? zconfig_str_load(text) : NULL; /* tells on stderr which line it does not understand */
-    if (!root)
+    zconfig_t *root = whole ? zconfig_str_load(text) : NULL; /* which prints the number of a line that is wrong */
+    if (!whole)
+        settings_complain(error, path, "is not a text of at most %d bytes", FILE_MAX_BYTES);
+    else if (!root)
         settings_complain(
-            error, path, "is not in the form of sections and 'setting = value', indented by fours, of at most %d bytes",
-            FILE_MAX_BYTES);
+            error, path,
+            "is not in the form of sections and 'setting = value', indented by four spaces a level, without "
+            "tabs; the line 'E (zconfig)' tells in brackets which line is wrong");
     return root;
 }
 

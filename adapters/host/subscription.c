@@ -4,7 +4,6 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <time.h>
 
 #include <json-c/json_object.h>
 
@@ -14,13 +13,6 @@
 
 enum { PRUNE_MS = 60 * 60 * 1000 };
 #define DAY_MS INT64_C(86400000)
-
-int64_t subscriptions_now_ms(void)
-{
-    struct timespec now;
-    clock_gettime(CLOCK_REALTIME, &now);
-    return (int64_t)now.tv_sec * 1000 + now.tv_nsec / 1000000;
-}
 
 /* ---- What the hub tells at once goes to disk at once ------------------------------------------------------------ */
 
@@ -47,7 +39,7 @@ static void on_batch(void *arg, bool begins)
 
 static void prune(struct subscriptions *self)
 {
-    int64_t before = subscriptions_now_ms() - self->settings.keep_days * DAY_MS;
+    int64_t before = wall_clock_ms() - self->settings.keep_days * DAY_MS;
     if (store_prune(self->store, before, (uint64_t)self->settings.keep_events) < 0)
         LOG_LINE(LOG_LEVEL_ERROR, "%s", store_error(self->store));
     for (struct feed *feed = self->feeds, *next; feed; feed = next) {
@@ -150,7 +142,7 @@ struct subscriptions *subscriptions_new(uv_loop_t *loop, const struct subscripti
     self->loop = loop;
     self->format = options->format;
     self->format_self = options->format_self;
-    self->departures = (uint64_t)subscriptions_now_ms() << 20; /* grows over restarts too */
+    self->departures = (uint64_t)wall_clock_ms() << 20; /* grows over restarts too */
     if (!writes_fhir(options->format, error) || !set_up(self, options, error)) {
         subscriptions_close(&self);
         return NULL;

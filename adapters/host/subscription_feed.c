@@ -116,7 +116,7 @@ static bool heartbeat_due(const struct feed *self)
 
 static bool has_ended(const struct feed *self)
 {
-    return self->record.resource->has_end && self->record.resource->end_ms <= subscriptions_now_ms();
+    return self->record.resource->has_end && self->record.resource->end_ms <= wall_clock_ms();
 }
 
 static void earlier(uint64_t *at, uint64_t other)
@@ -144,7 +144,7 @@ static void sleep_until_due(struct feed *self)
     if (resource->heartbeat_s > 0 && self->heartbeat_at > now)
         earlier(&at, self->heartbeat_at);
     if (resource->has_end && self->record.status != SUBSCRIPTION_OFF) {
-        int64_t left = resource->end_ms - subscriptions_now_ms();
+        int64_t left = resource->end_ms - wall_clock_ms();
         earlier(&at, now + (left > 0 ? (uint64_t)left + 1 : 1));
     }
     uv_timer_start(&self->timer, on_timer, at - now, 0);
@@ -204,7 +204,7 @@ bool feed_change(struct feed *self, struct subscription_resource *resource)
     self->record.shaken = false;
     self->record.error[0] = '\0';
     self->record.version++;
-    self->record.updated_ms = subscriptions_now_ms();
+    self->record.updated_ms = wall_clock_ms();
     if (resource->types != before.resource->types)
         self->record.inbox_is = STORE_INBOX_WANTED;
     if (!store_update(self->owner->store, &self->record)) {
@@ -227,7 +227,7 @@ bool feed_end(struct feed *self, bool deleted)
     self->record.status = SUBSCRIPTION_OFF;
     self->record.deleted = self->record.deleted || deleted;
     self->record.version++;
-    self->record.updated_ms = subscriptions_now_ms();
+    self->record.updated_ms = wall_clock_ms();
     if (self->record.inbox_is != STORE_INBOX_GONE)
         self->record.inbox_is = STORE_INBOX_CLOSING;
     if (!store_update(self->owner->store, &self->record)) {

@@ -29,8 +29,6 @@ struct subscriptions {
     uint64_t notified, unwritten, failures;
 };
 
-int64_t subscriptions_now_ms(void);
-
 /* ---- The life of one subscription (subscription_feed.c) --------------------------------------------------------- */
 
 /* Takes over the record with its resource; adds itself to the list. NULL without memory (the record is the caller's

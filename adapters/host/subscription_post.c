@@ -56,8 +56,7 @@ static struct json_object *bundle_of_hand(struct feed *self, const struct notice
         store_event_clear(&event);
     }
     struct json_object *bundle =
-        self->n_batch > 0 ? notice_bundle(about, NOTICE_EVENT, content, shown, self->n_batch, subscriptions_now_ms())
-                          : NULL;
+        self->n_batch > 0 ? notice_bundle(about, NOTICE_EVENT, content, shown, self->n_batch, wall_clock_ms()) : NULL;
     for (size_t i = 0; i < self->n_batch; i++)
         json_object_put(shown[i].resource);
     return bundle;
@@ -74,7 +73,7 @@ static struct json_object *bundle_of(struct feed *self, enum feed_posting what)
         return bundle_of_hand(self, &about);
     }
     return notice_bundle(&about, what == POST_HANDSHAKE ? NOTICE_HANDSHAKE : NOTICE_HEARTBEAT,
-                         self->record.resource->content, NULL, 0, subscriptions_now_ms());
+                         self->record.resource->content, NULL, 0, wall_clock_ms());
 }
 
 /* ---- Posting ---------------------------------------------------------------------------------------------------- */

@@ -125,8 +125,7 @@ void query_events(struct call *call)
             break;
     }
     feed_about(call->feed, &about);
-    struct json_object *bundle =
-        notice_bundle(&about, NOTICE_QUERY_EVENT, range.content, shown, n, subscriptions_now_ms());
+    struct json_object *bundle = notice_bundle(&about, NOTICE_QUERY_EVENT, range.content, shown, n, wall_clock_ms());
     for (size_t i = 0; i < n; i++)
         json_object_put(shown[i].resource);
     call_answer(call, 200, bundle, NULL);
@@ -179,7 +178,7 @@ static struct json_object *own_statement(struct maker *m, const struct subscript
         return statement;
     json_object_put(statement);
     char now[FHIR_TIME_CHARS];
-    fhir_instant_format(subscriptions_now_ms(), now);
+    fhir_instant_format(wall_clock_ms(), now);
     statement = make_object(m);
     formats = make_array(m);
     software = make_object(m);

@@ -66,7 +66,7 @@ enum carehub_written subscription_render(struct subscriptions *owner, int64_t ke
         .receiver = owner->settings.receiver,
         .number = ++owner->departures,
         .attempt = delivery->attempt,
-        .now_ms = subscriptions_now_ms(),
+        .now_ms = wall_clock_ms(),
     };
     struct carehub_parcel parcel = {0};
     enum carehub_written written = owner->format->write(owner->format_self, &departure, &parcel);

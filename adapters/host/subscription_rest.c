@@ -30,7 +30,7 @@ static struct subscription_resource *read_resource(struct call *call)
     struct subscription_resource *resource = subscription_read(call->request->body, call->request->body_len, &problems);
     if (resource && !subscription_settings_allow(&call->owner->settings, resource->endpoint, error))
         problems_add(&problems, PROBLEM_ERROR, PROBLEM_BUSINESS_RULE, "Subscription.channel.endpoint", "%s", error);
-    if (resource && resource->has_end && resource->end_ms <= subscriptions_now_ms())
+    if (resource && resource->has_end && resource->end_ms <= wall_clock_ms())
         problems_add(&problems, PROBLEM_ERROR, PROBLEM_BUSINESS_RULE, "Subscription.end", "this is in the past");
     if (problems.errors == 0)
         return resource;
@@ -58,7 +58,7 @@ static bool new_record(struct call *call, struct subscription_resource *resource
     if (eventid_new(id) != EVENTID_OK)
         return false;
     randombytes_buf(random, sizeof random);
-    *record = (struct store_record){.version = 1, .updated_ms = subscriptions_now_ms(), .resource = resource};
+    *record = (struct store_record){.version = 1, .updated_ms = wall_clock_ms(), .resource = resource};
     eventid_format(id, record->id);
     snprintf(record->actor, sizeof record->actor, "%s", call->actor);
     int len = snprintf(record->inbox, sizeof record->inbox, "%s.fhir-%02x%02x%02x%02x", call->actor, random[0],

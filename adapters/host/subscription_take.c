@@ -90,8 +90,7 @@ static void keep(struct feed *self, const struct hub_delivery *delivery, struct 
 static void on_delivered(void *arg, struct hub_delivery *delivery)
 {
     struct feed *self = arg;
-    struct store_event event = {
-        .lane = (int)delivery->lane, .delivery = delivery->number, .made_ms = subscriptions_now_ms()};
+    struct store_event event = {.lane = (int)delivery->lane, .delivery = delivery->number, .made_ms = wall_clock_ms()};
     struct carehub_problem problem = {.what = "the event has no id"};
     enum carehub_written written = CAREHUB_WRITTEN_ERROR;
     if (delivery->event->id.len == EVENTID_BYTES) {

@@ -6,6 +6,7 @@
 
 #include "log_line.h"
 #include "memory.h"
+#include "utf8.h"
 
 void problem_text(const struct carehub_problem *problem, char *out, size_t size)
 {
@@ -50,15 +51,22 @@ bool translation_split(const struct carehub_format *format, const void *format_s
     return false;
 }
 
+/* Ends a text where it stops being UTF-8, such as inside a character that was cut off where its room ended: it goes
+ * into events and JSON. */
+static void end_text(char *text, size_t size)
+{
+    text[utf8_valid_prefix(text, strnlen(text, size - 1))] = '\0';
+}
+
 /* What a plug-in may have filled to the brim. */
 static void terminate(struct carehub_message *m)
 {
-    m->sender[sizeof m->sender - 1] = '\0';
-    m->native_id[sizeof m->native_id - 1] = '\0';
-    m->kind[sizeof m->kind - 1] = '\0';
-    m->problem.where[sizeof m->problem.where - 1] = '\0';
-    m->problem.what[sizeof m->problem.what - 1] = '\0';
-    m->problem.rule[sizeof m->problem.rule - 1] = '\0';
+    end_text(m->sender, sizeof m->sender);
+    end_text(m->native_id, sizeof m->native_id);
+    end_text(m->kind, sizeof m->kind);
+    end_text(m->problem.where, sizeof m->problem.where);
+    end_text(m->problem.what, sizeof m->problem.what);
+    end_text(m->problem.rule, sizeof m->problem.rule);
 }
 
 static void name_reason(struct carehub_message *m)
@@ -95,12 +103,12 @@ void translation_open(struct translation *self, const struct carehub_format *for
 
 /* ---- Translating ------------------------------------------------------------------------------------------------ */
 
-/* This message alone cannot be handled now. */
-static bool postpone(struct translation *self, const char *why)
+/* This message cannot be handled now; others can, if the transaction is still there. */
+static bool postpone(struct translation *self, const struct journal *journal, const char *why)
 {
     snprintf(self->failure, sizeof self->failure, "%s", why);
     items_clear(&self->items);
-    return true;
+    return journal_goes_on(journal);
 }
 
 /* What the format said and what it did, brought into line. */
@@ -122,7 +130,8 @@ static void conclude(struct translation *self)
 static bool hold(struct translation *self, struct journal *journal, bool held)
 {
     self->kept = true;
-    return held || journal_hold(journal, &self->message, &self->native) || postpone(self, journal_error(journal));
+    return held || journal_hold(journal, &self->message, &self->native) ||
+           postpone(self, journal, journal_error(journal));
 }
 
 /* Writes what came of it. False when the journal cannot be written. */
@@ -146,10 +155,11 @@ bool translation_run(struct translation *self, struct journal *journal, bool hel
         return true;
     enum journal_found found = journal_recall(journal, &self->message, &self->items);
     if (found == JOURNAL_FAILED)
-        return postpone(self, journal_error(journal));
+        return postpone(self, journal, journal_error(journal));
     if (found == JOURNAL_REPEAT) {
         self->message.verdict = CAREHUB_MESSAGE_EVENTS;
         self->repeat = true;
+        self->kept = true; /* the first may have come in this very transaction */
         return true;
     }
     self->message.key_reused = found == JOURNAL_REUSED;
@@ -160,7 +170,7 @@ bool translation_run(struct translation *self, struct journal *journal, bool hel
         self->message.verdict = CAREHUB_MESSAGE_ERROR;
     bool ok;
     if (memory.failure) {
-        ok = postpone(self, memory.failure);
+        ok = postpone(self, journal, memory.failure);
     } else {
         conclude(self);
         ok = keep(self, journal, &memory, held);

@@ -9,6 +9,7 @@
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
+#include <time.h>
 #include <uv.h>
 
 #include "carehub_adapter.h"
@@ -22,6 +23,8 @@ struct arrival {
     struct carehub_native native; /* texts are the transport's, and last until it is answered */
     uint8_t *bytes;               /* native.bytes; free() and set both to NULL when no longer needed */
     uint64_t connection;          /* its number, for log lines; messages of one connection are kept in order */
+    bool unread;                  /* set before `answered`: what is wrong with it showed as soon as it was opened */
+    size_t n_messages, n_refused; /* set before `answered`: in it, and of these */
     void *arg;                    /* the owner's */
 };
 
@@ -64,12 +67,13 @@ struct transport_in {
 /* What became of a parcel that was sent. */
 enum sending_result {
     SENDING_TAKEN,
-    SENDING_AGAIN,     /* this one was not taken now; another might be */
-    SENDING_DOWN,      /* the receiver cannot be reached, or takes nothing now */
-    SENDING_REFUSED,   /* never will be taken */
+    SENDING_AGAIN,   /* this one was not taken now; another might be */
+    SENDING_DOWN,    /* the receiver cannot be reached, or takes nothing now */
+    SENDING_REFUSED, /* never will be taken */
 };
 
-/* Told once of every parcel. `code` is short and static ("http-503", "timeout", "ack-AE"), `text` says more, for a log. */
+/* Told once of every parcel. `code` is short and static ("http-503", "timeout", "ack-AE"), `text` says more, for a log.
+ */
 typedef void sending_done_fn(void *arg, enum sending_result result, const char *code, const char *text);
 /* Judges an answer by the format. */
 typedef enum carehub_judgement sending_judge_fn(void *arg, const void *answer, size_t len,
@@ -91,6 +95,14 @@ struct transport_out {
 
 extern const struct transport_in transport_in_mllp, transport_in_http, transport_in_folder;
 extern const struct transport_out transport_out_mllp, transport_out_http, transport_out_folder;
+
+/* Now, as a message's received_ms: since 1970. */
+static inline int64_t wall_clock_ms(void)
+{
+    struct timespec now;
+    clock_gettime(CLOCK_REALTIME, &now);
+    return (int64_t)now.tv_sec * 1000 + now.tv_nsec / 1000000;
+}
 
 /* By name, NULL if there is none. transports_text: "mllp, http or folder". */
 const struct transport_in *transport_in_named(const char *name);

@@ -4,7 +4,9 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <time.h>
+#include <unistd.h>
 
 #include "catalogue.h"
 #include "counters.h"
@@ -12,7 +14,7 @@
 #include "pbjson.h"
 #include "translation.h"
 
-enum { FILE_MAX_BYTES = 256 << 20, REFUSALS_MAX = 64, REFUSAL_BYTES = 80 };
+enum { FILE_MAX_BYTES = 256 << 20, REFUSALS_MAX = 64, REFUSAL_BYTES = 80, PROGRESS_AFTER_S = 2 };
 
 struct trial {
     const struct plugin *plugin;
@@ -20,6 +22,9 @@ struct trial {
     struct counters counters;
     uint64_t types[EVENT_TYPE_MAX + 1], amendments, retractions;
     uint64_t files, empty_files, accepted;
+    time_t told;         /* how far it is: last told then */
+    bool is_told;        /* and the line is still there */
+    bool shows_progress; /* somebody looks, and does not see the events */
     struct {
         char text[REFUSAL_BYTES];
         uint64_t count;
@@ -30,17 +35,40 @@ static uint8_t *read_file(const char *path, size_t *len)
 {
     FILE *file = fopen(path, "re");
     uint8_t *bytes = NULL;
-    long size = -1;
-    if (file && fseek(file, 0, SEEK_END) == 0 && (size = ftell(file)) >= 0 && size <= FILE_MAX_BYTES) {
-        rewind(file);
-        bytes = malloc((size_t)size + 1);
-        *len = bytes ? fread(bytes, 1, (size_t)size, file) : 0;
-    }
-    if (!bytes)
-        fprintf(stderr, "%s: cannot be read: %s\n", path, size > FILE_MAX_BYTES ? "too large" : strerror(errno));
+    struct stat status;
+    const char *why = file && fstat(fileno(file), &status) == 0 ? NULL : strerror(errno);
+    if (!why && !S_ISREG(status.st_mode))
+        why = "it is not a file; name the files in it";
+    else if (!why && status.st_size > FILE_MAX_BYTES)
+        why = "it is larger than 256 MB";
+    else if (!why && !(bytes = malloc((size_t)status.st_size + 1)))
+        why = "out of memory";
+    if (bytes)
+        *len = fread(bytes, 1, (size_t)status.st_size, file);
+    else
+        fprintf(stderr, "%s: cannot be read: %s\n", path, why);
     if (file)
         fclose(file);
     return bytes;
+}
+
+/* ---- How far it is ---------------------------------------------------------------------------------------------- */
+
+static void wipe_progress(struct trial *trial)
+{
+    if (trial->is_told)
+        fputs("\r\033[K", stderr);
+    trial->is_told = false;
+}
+
+static void show_progress(struct trial *trial)
+{
+    time_t now = time(NULL);
+    if (!trial->shows_progress || now < trial->told)
+        return;
+    fprintf(stderr, "\r\033[K%llu messages…", (unsigned long long)trial->counters.values[COUNT_RECEIVED]);
+    trial->is_told = true;
+    trial->told = now + 1;
 }
 
 /* ---- One message ------------------------------------------------------------------------------------------------ */
@@ -69,9 +97,11 @@ struct place {
     size_t number; /* from 1; 0: it is the whole file */
 };
 
-static void say(const struct place *at, const struct carehub_message *m, const char *what, const char *detail)
+static void say(struct trial *trial, const struct place *at, const struct carehub_message *m, const char *what,
+                const char *detail)
 {
     char number[32] = "";
+    wipe_progress(trial);
     if (at->number > 0)
         snprintf(number, sizeof number, "%zu: ", at->number);
     fprintf(stderr, "%s: message %s%s (%s): %s%s%s\n", at->path, number, m->native_id[0] ? m->native_id : "without id",
@@ -93,7 +123,7 @@ static void refuse(struct trial *trial, const struct place *at, const struct car
 {
     char problem[CAREHUB_WHERE_BYTES + CAREHUB_WHAT_BYTES + CAREHUB_RULE_BYTES + 8];
     problem_text(&m->problem, problem, sizeof problem);
-    say(at, m, m->verdict == CAREHUB_MESSAGE_ERROR ? "refused" : "rejected", problem);
+    say(trial, at, m, m->verdict == CAREHUB_MESSAGE_ERROR ? "refused" : "rejected", problem);
     count_refusal(trial, &m->problem);
     counters_add(&trial->counters, COUNT_REFUSED, 1);
 }
@@ -104,8 +134,9 @@ static void conclude(struct trial *trial, const struct place *at, const struct t
     counters_add(&trial->counters, COUNT_RECEIVED, 1);
     counters_add(&trial->counters, COUNT_REPEATS, t->repeat);
     counters_add_kind(&trial->counters, m->kind, t->items.count - t->items.n_facts);
+    show_progress(trial);
     if (t->failure[0] != '\0') {
-        say(at, m, "cannot be handled", t->failure);
+        say(trial, at, m, "cannot be handled", t->failure);
     } else if (m->verdict == CAREHUB_MESSAGE_ERROR || m->verdict == CAREHUB_MESSAGE_REJECTED) {
         refuse(trial, at, m);
     } else {
@@ -114,7 +145,7 @@ static void conclude(struct trial *trial, const struct place *at, const struct t
             print_item(trial, t->items.list[i]);
     }
     if (m->verdict == CAREHUB_MESSAGE_NOTHING || m->verdict == CAREHUB_MESSAGE_HOLD) {
-        say(at, m, m->verdict == CAREHUB_MESSAGE_HOLD ? "held" : "no event", m->why);
+        say(trial, at, m, m->verdict == CAREHUB_MESSAGE_HOLD ? "held" : "no event", m->why);
         counters_add(&trial->counters, COUNT_HELD, m->verdict == CAREHUB_MESSAGE_HOLD);
         counters_add_reason(&trial->counters, m->why);
     }
@@ -182,20 +213,33 @@ static void print_row(const char *name, uint64_t count)
     fprintf(stderr, "%-24s %10llu\n", name, (unsigned long long)count);
 }
 
+static void print_if_any(const char *name, uint64_t count)
+{
+    if (count > 0)
+        print_row(name, count);
+}
+
 static void print_table(const struct trial *trial)
 {
-    fprintf(stderr, "\n%-24s %10llu (%llu without a message)\n", "files", (unsigned long long)trial->files,
-            (unsigned long long)trial->empty_files);
+    const uint64_t *values = trial->counters.values;
+    fprintf(stderr, "\n%-24s %10llu", "files", (unsigned long long)trial->files);
+    if (trial->empty_files > 0)
+        fprintf(stderr, " (%llu without a message)", (unsigned long long)trial->empty_files);
+    fputc('\n', stderr);
+    print_row("received", values[COUNT_RECEIVED]);
     print_row("accepted", trial->accepted);
     for (int i = 0; i < REFUSALS_MAX && trial->refusals[i].count > 0; i++)
         fprintf(stderr, "%-24s %10llu  %s\n", "refused", (unsigned long long)trial->refusals[i].count,
                 trial->refusals[i].text);
+    print_if_any("repeats", values[COUNT_REPEATS]);
+    print_if_any("held", values[COUNT_HELD]);
+    print_row("events", values[COUNT_EVENTS]);
     for (int type = 1; type <= EVENT_TYPE_MAX; type++)
-        if (trial->types[type] > 0)
-            print_row(event_type_name((Carehub__V1__EventType)type), trial->types[type]);
-    print_row("of these amendments", trial->amendments);
-    print_row("and retractions", trial->retractions);
-    counters_print(&trial->counters, stderr);
+        print_if_any(event_type_name((Carehub__V1__EventType)type), trial->types[type]);
+    print_if_any("of these amendments", trial->amendments);
+    print_if_any("of these retractions", trial->retractions);
+    print_if_any("facts", values[COUNT_FACTS]);
+    counters_print_kinds(&trial->counters, stderr);
 }
 
 bool try_files(const struct plugin *plugin, char *const *paths, int n)
@@ -209,9 +253,13 @@ bool try_files(const struct plugin *plugin, char *const *paths, int n)
         return false;
     }
     trial->plugin = plugin;
+    trial->told = time(NULL) + PROGRESS_AFTER_S;
+    trial->shows_progress = isatty(STDERR_FILENO) && !isatty(STDOUT_FILENO);
     for (int i = 0; i < n; i++)
         ok = try_file(trial, paths[i]) && ok;
+    wipe_progress(trial);
     print_table(trial);
+    ok = ok && trial->counters.values[COUNT_REFUSED] == 0;
     journal_close(&trial->journal);
     free(trial);
     return ok;

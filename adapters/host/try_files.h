@@ -5,7 +5,8 @@
 #include "plugin.h"
 
 /* Prints each event (and fact) as a line of JSON on stdout; what became of other messages, and a table of all, on
- * stderr. Returns false if a file could not be read. */
+ * stderr; on a terminal also how far it is, if that takes long. Returns false if a message was refused, or a file could
+ * not be read. */
 bool try_files(const struct plugin *plugin, char *const *paths, int n);
 
 #endif

@@ -29,9 +29,10 @@ static bool find_sender(const struct pharmacy *self, struct carehub_message *mes
                         "no sender has the name of these credentials; add one to 'senders' in the adapter's "
                         "configuration");
     else
-        pharmacy_refuse(message, CAREHUB_MESSAGE_REJECTED, "sender", "",
-                        "nothing says who sends it; set 'default-sender' in the adapter's configuration, or give the sender "
-                        "credentials");
+        pharmacy_refuse(
+            message, CAREHUB_MESSAGE_REJECTED, "sender", "",
+            "nothing says who sends it; set 'default-sender' in the adapter's configuration, or give the sender "
+            "credentials");
     return false;
 }
 

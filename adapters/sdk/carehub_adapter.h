@@ -39,10 +39,10 @@ extern "C" {
 #define CAREHUB_FORMAT_EXPORT __attribute__((visibility("default")))
 
 enum {
-    CAREHUB_ITEMS_MAX = 16,   /* events and facts of one message */
-    CAREHUB_PAST_MAX = 256,   /* events in force of one episode that a format is shown: the newest */
+    CAREHUB_ITEMS_MAX = 16,            /* events and facts of one message */
+    CAREHUB_PAST_MAX = 256,            /* events in force of one episode that a format is shown: the newest */
     CAREHUB_STATE_MAX_BYTES = 4 << 20, /* of one remembered state */
-    CAREHUB_NAME_BYTES = 64,  /* with its terminating zero, as all that follow */
+    CAREHUB_NAME_BYTES = 64,           /* with its terminating zero, as all that follow */
     CAREHUB_DIGEST_BYTES = 32,
     CAREHUB_EPISODE_BYTES = 320,
     CAREHUB_NATIVE_ID_BYTES = 200,
@@ -100,13 +100,13 @@ struct carehub_message {
     void *own;                           /* the format's; `close` frees it */
 
     /* By open. */
-    char sender[CAREHUB_NAME_BYTES];          /* short name, of the configuration; "" if unknown. Part of every id */
-    char native_id[CAREHUB_NATIVE_ID_BYTES];  /* as people would look for it: MSH-10, a resource's id */
-    char kind[CAREHUB_KIND_BYTES];            /* "ADT^A03"; for counters */
-    uint8_t key[CAREHUB_DIGEST_BYTES];        /* names the native message: equal for a resent one. Left zero: SHA-256 of
-                                                 sender and native_id, or if that is empty, of sender and content */
-    uint8_t digest[CAREHUB_DIGEST_BYTES];     /* differs when a sender uses a name twice. Left zero: of the bytes */
-    bool confirm_by_spool;                    /* answer when the spool has its events, not when the hub has */
+    char sender[CAREHUB_NAME_BYTES];         /* short name, of the configuration; "" if unknown. Part of every id */
+    char native_id[CAREHUB_NATIVE_ID_BYTES]; /* as people would look for it: MSH-10, a resource's id */
+    char kind[CAREHUB_KIND_BYTES];           /* "ADT^A03"; for counters */
+    uint8_t key[CAREHUB_DIGEST_BYTES];       /* names the native message: equal for a resent one. Left zero: SHA-256 of
+                                                sender and native_id, or if that is empty, of sender and content */
+    uint8_t digest[CAREHUB_DIGEST_BYTES];    /* differs when a sender uses a name twice. Left zero: of the bytes */
+    bool confirm_by_spool;                   /* answer when the spool has its events, not when the hub has */
 
     bool key_reused; /* the host's, before translate: the key came before, with another digest */
 
@@ -156,8 +156,8 @@ struct carehub_outcome {
     bool repeat;      /* it had come before */
     bool spooled;     /* safe in the adapter's own spool; the hub has not spoken yet */
     int64_t now_ms;
-    uint64_t number;  /* of this reply: no two replies of a host have the same, also after a restart */
-    size_t n_ids;     /* of its events */
+    uint64_t number; /* of this reply: no two replies of a host have the same, also after a restart */
+    size_t n_ids;    /* of its events */
     const uint8_t (*ids)[16];
 };
 
@@ -178,12 +178,12 @@ typedef void carehub_reply_fn(void *arg, const struct carehub_reply *reply);
 
 /* An event that a receiver is to get. */
 struct carehub_departure {
-    const Carehub__V1__Event *event;    /* the receiver's view of it */
-    bool notice;                        /* a correction's notice, without content */
-    const Carehub__V1__Event *original; /* what it corrects, as it was sent then; NULL if that is not known */
+    const Carehub__V1__Event *event;        /* the receiver's view of it */
+    bool notice;                            /* a correction's notice, without content */
+    const Carehub__V1__Event *original;     /* what it corrects, as it was sent then; NULL if that is not known */
     const struct carehub_setting *receiver; /* section "receiver" of the outgoing transport, or NULL */
-    uint64_t number;                    /* of this departure, unique and growing */
-    uint32_t attempt;                   /* 1 for the first */
+    uint64_t number;                        /* of this departure, unique and growing */
+    uint32_t attempt;                       /* 1 for the first */
     int64_t now_ms;
 };
 

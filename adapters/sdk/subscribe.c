@@ -198,6 +198,8 @@ static void deliver_one(carehub_subscription *sub, const Carehub__V1__Delivery *
             .level = d->level,
             .notice = d->notice,
             .received_ms = d->received_ms,
+            .cause = d->cause,
+            .instead_of = d->instead_of,
             .epoch = sub->epoch,
             .event = event,
             .bytes = d->event.data,

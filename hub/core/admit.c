@@ -59,6 +59,9 @@ static bool check_type(struct core *core, const Carehub__V1__Event *event, Error
 {
     if (!event_type_name(event->type))
         return refuse(core, error, ERROR_CODE(INVALID), "type", "there is no event type %d", (int)event->type);
+    if (event->type == CAREHUB__V1__EVENT_TYPE__EMERGENCY_ACCESS_USED)
+        return refuse(core, error, ERROR_CODE(NOT_ALLOWED), "type", "only the hub itself publishes %s",
+                      event_type_name(event->type));
     if ((int)event->body_case != EVENT_BODY_FIELD_BASE + (int)event->type)
         return refuse(core, error, ERROR_CODE(INVALID), "type", "the type is %s, but the body is not",
                       event_type_name(event->type));

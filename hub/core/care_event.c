@@ -45,27 +45,12 @@ bool take_repeat(struct core *core, const ProtobufCBinaryData *id, const uint8_t
 
 /* ---- Corrections ------------------------------------------------------------------------------------------------ */
 
-/* A later release or refusal of what was held is the state that a correction goes by. */
-static void follow_held(struct core *core, uint64_t place, Carehub__V1__EventEntry *original)
-{
-    uint64_t steps[64];
-    int n = store_steps_find(core->store, 0, STEP_LANE_HELD, place, steps, 64);
-    for (int i = 0; i < n; i++) {
-        const Entry *entry = entry_read(core, steps[i], &core->scratch);
-        if (!entry || entry->what_case != CAREHUB__V1__ENTRY__WHAT_HELD || entry->held->event_place != place)
-            continue;
-        for (size_t d = 0; d < original->n_decisions; d++)
-            if (original->decisions[d]->actor == entry->held->decision->actor)
-                original->decisions[d] = entry->held->decision;
-    }
-}
-
 static bool original_load(struct core *core, uint64_t place, struct route_original *original)
 {
     Entry *entry = entry_read(core, place, &core->scratch);
     if (!entry || entry->what_case != CAREHUB__V1__ENTRY__WHAT_EVENT)
         return false;
-    follow_held(core, place, entry->event);
+    decisions_since(core, entry);
     *original = (struct route_original){entry->event->n_decisions, entry->event->decisions};
     return true;
 }
@@ -90,7 +75,8 @@ static enum original_is original_find(struct core *core, const struct admitted *
 
 /* ---- Entries ---------------------------------------------------------------------------------------------------- */
 
-Decision *decision_entry(struct core *core, const struct route_decision *from, uint64_t place, Carehub__V1__Lane lane)
+Decision *decision_entry(struct core *core, const struct route_decision *from, uint64_t place, Carehub__V1__Lane lane,
+                         const struct later_mark *mark)
 {
     Decision *decision = arena_alloc(&core->scratch, sizeof *decision);
     carehub__v1__decision__init(decision);
@@ -115,7 +101,11 @@ Decision *decision_entry(struct core *core, const struct route_decision *from, u
         slot->inbox = inbox->number;
         slot->lane = lane;
         slot->number = inbox_add(inbox, (int)lane,
-                                 (struct item){.place = place, .level = (uint8_t)from->level, .notice = from->notice});
+                                 (struct item){.place = place,
+                                               .decided = mark->place,
+                                               .cause = (uint8_t)mark->cause,
+                                               .level = (uint8_t)from->level,
+                                               .notice = from->notice});
         mark_touched(core, inbox);
         mark_ready(core, inbox);
         if (core->remember_added) {
@@ -181,6 +171,7 @@ static bool any_content(const struct route_decision *decisions, int n, bool *any
     return content;
 }
 
+/* `client` and the author are NULL for the hub's own. */
 static uint64_t log_event(struct core *core, const struct client *client, struct admitted *admitted,
                           struct person *person, uint64_t original, const struct route_decision *decided, int n)
 {
@@ -201,11 +192,11 @@ static uint64_t log_event(struct core *core, const struct client *client, struct
     what.decisions = arena_alloc(&core->scratch, (size_t)n * sizeof *what.decisions);
     uint64_t place = core->last_place + 1;
     for (int i = 0; i < n; i++)
-        what.decisions[i] = decision_entry(core, &decided[i], place, lane_of(what.urgency));
+        what.decisions[i] = decision_entry(core, &decided[i], place, lane_of(what.urgency), &NOT_LATER);
 
     Entry entry = CAREHUB__V1__ENTRY__INIT;
-    entry.client = client->number;
-    entry.actor = admitted->author->number;
+    entry.client = client ? client->number : 0;
+    entry.actor = admitted->author ? admitted->author->number : 0;
     entry.patient = person->number;
     entry.what_case = CAREHUB__V1__ENTRY__WHAT_EVENT;
     entry.event = &what;
@@ -216,7 +207,7 @@ static uint64_t log_event(struct core *core, const struct client *client, struct
     event_remember(core, &entry, admitted->bytes, admitted->size);
     for (int i = 0; i < n; i++) {
         if (what.decisions[i]->outcome == OUTCOME(HOLD))
-            held_add(core, place, what.decisions[i]);
+            held_add(core, place, what.decisions[i], &NOT_LATER);
         if (core->n_tails > 0)
             tail_decision(core, &entry, what.decisions[i]);
     }
@@ -283,4 +274,27 @@ bool take_event(struct core *core, const struct client *client, const ProtobufCB
     taken->place = log_event(core, client, &admitted, person, original_place, decided, n);
     taken->status = CAREHUB__V1__CONFIRMATION__STATUS__CONFIRMED;
     return true;
+}
+
+/* Its publisher is nobody's actor, so nobody can correct it, and nobody is left out as its publisher. */
+void take_own_event(struct core *core, Carehub__V1__Event *event, struct person *person)
+{
+    struct admitted admitted = {.event = event, .size = carehub__v1__event__get_packed_size(event)};
+    admitted.bytes = arena_alloc(&core->scratch, admitted.size);
+    carehub__v1__event__pack(event, admitted.bytes);
+    vault_digest(core->vault, admitted.bytes, admitted.size, admitted.digest);
+    person = person_deciding(core, person->number);
+    struct route_input input = {.type = event->type,
+                                .urgency = event_urgency(event),
+                                .confidentiality = event->confidentiality,
+                                .now_ms = core->now_ms,
+                                .patient = person->card,
+                                .policy = core->registry.policy,
+                                .actor = registry_route_actor,
+                                .ctx = &core->registry};
+    struct route_decision *decided = arena_alloc(&core->scratch, ROUTE_DECISIONS_MAX * sizeof *decided);
+    int n = route_event(&input, decided, ROUTE_DECISIONS_MAX);
+    bool any;
+    if (n > 0 && (any_content(decided, n, &any) || route_consent(person->card, core->now_ms)))
+        log_event(core, NULL, &admitted, person, 0, decided, n);
 }

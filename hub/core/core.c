@@ -292,12 +292,15 @@ void core_commit(struct core *core, struct core_time now)
         sweep(core);
         core->next_sweep_ms = core->now_ms + SWEEP_EVERY_MS;
     }
+    if (core->now_ms >= core->next_behind_ms)
+        behind(core);
     if (core->registry.standings_changed)
         drop_revoked(core);
     if (core->open && (now.real_ms >= commit_due_ms(core) || now.real_ms < core->opened_ms))
         commit_batch(core, now);
     speak(core);
     push_all(core);
+    policy_diff_step(core);
     arena_reset(&core->scratch);
 }
 
@@ -310,8 +313,10 @@ void core_finish(struct core *core, struct core_time now)
 int64_t core_next_due_ms(const struct core *core)
 {
     if ((core->open && commit_due_ms(core) == 0) || core->n_endings > 0 ||
-        (core->n_ready > 0 && core->output.room(core->output.ctx) > DELIVER_FRAME_MAX_BYTES))
+        ((core->n_ready > 0 || core->policy_diff) && core->output.room(core->output.ctx) > DELIVER_FRAME_MAX_BYTES))
         return 0;
     int64_t due = core->next_retry_ms < core->next_sweep_ms ? core->next_retry_ms : core->next_sweep_ms;
+    if (core->next_behind_ms < due)
+        due = core->next_behind_ms;
     return core->open && commit_due_ms(core) < due ? commit_due_ms(core) : due;
 }

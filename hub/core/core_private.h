@@ -9,7 +9,9 @@
  *     attach.c      who receives an inbox; acknowledgements, refusals
  *     push.c        deliveries go out, each looked at once more
  *     endings.c     withdrawals, expiries, what is held or dead
- *     query.c, trace.c, explain.c   questions of operators */
+ *     later.c       an event is delivered after its own decision: replay.c, unread.c, joiner.c say when
+ *     behind.c      what is worked out from the log behind the hot path
+ *     query.c, trace.c, explain.c, policy_diff.c   questions of operators; as_of.c: the state as it was */
 #ifndef CAREHUB_CORE_PRIVATE_H
 #define CAREHUB_CORE_PRIVATE_H
 
@@ -110,7 +112,9 @@ struct core {
     int64_t started_ms, clock_offset_ms;
     bool clock_suspect;
     int64_t ids_known_from_ms;
-    int64_t next_sweep_ms, next_forget_ms;
+    int64_t next_sweep_ms, next_forget_ms, next_behind_ms;
+    uint64_t indexed_place; /* entries up to here can be found by their person */
+    uint64_t unread_from_place;
     uint64_t disk_reserve_bytes;
     bool disk_low;
 
@@ -138,6 +142,8 @@ struct core {
     size_t n_attachments, n_tails;
     Carehub__V1__TraceLine **tail_lines; /* of this batch, in its arena */
     size_t n_tail_lines, tail_lines_capacity;
+
+    struct policy_diff *policy_diff; /* the one that is being worked on; NULL: none */
 
     struct u64map events; /* place → event_memory */
     struct event_memory *oldest_event, *newest_event;
@@ -243,9 +249,16 @@ bool take_own_fact(struct core *core, const Fact *fact, struct taken *taken, Err
 bool take_repeat(struct core *core, const ProtobufCBinaryData *id, const uint8_t digest[DIGEST_BYTES], bool *found,
                  struct taken *taken, Error **error);
 
-/* Puts a decision of an event's entry into the inboxes it names: assigns the slots. In the scratch arena. */
+/* Where and why a later decision was taken. */
+struct later_mark {
+    uint64_t place; /* of its LaterEntry; 0: it is the event's own decision */
+    Carehub__V1__Cause cause;
+};
+static const struct later_mark NOT_LATER = {0, CAREHUB__V1__CAUSE__CAUSE_UNSPECIFIED};
+
+/* Puts a decision about the event at a place into the inboxes it names: assigns the slots. In the scratch arena. */
 Decision *decision_entry(struct core *core, const struct route_decision *decision, uint64_t place,
-                         Carehub__V1__Lane lane);
+                         Carehub__V1__Lane lane, const struct later_mark *mark);
 /* What routing needs to know of an event that is in the log. `original` is filled in for a correction. */
 void route_input_of(struct core *core, const Entry *entry, struct route_input *input, struct route_original *original);
 Carehub__V1__Lane lane_of(Carehub__V1__Urgency urgency);
@@ -288,13 +301,78 @@ void endings_take(struct core *core);
 void end_later(struct core *core, const struct ending *ending);
 void sweep(struct core *core);
 void dead_retry(struct core *core, const Carehub__V1__DeadRetried *fact);
-void held_add(struct core *core, uint64_t place, const Decision *decision);
+void held_add(struct core *core, uint64_t place, const Decision *decision, const struct later_mark *mark);
 /* Can a held delivery be released or refused now? */
 bool held_may_settle(struct core *core, uint64_t place, uint32_t actor, bool release, Error **error);
 /* Settles it: decides again, or ends it with the reason given. */
 bool held_settle(struct core *core, uint64_t place, uint32_t actor, bool release, Carehub__V1__Reason end);
+/* The place of the first entry that is not before a time; the one behind the last entry if there is none. */
+uint64_t place_from(struct core *core, int64_t at_ms);
 void inbox_close(struct core *core, struct inbox *inbox);
 uint32_t in_flight_of(struct core *core, uint64_t patient);
+
+/* ---- later.c ---------------------------------------------------------------------------------------------------- */
+
+/* A delivery after the event's own decisions: to whom and why. */
+struct later {
+    uint32_t actor, instead_of;
+    Carehub__V1__Cause cause;
+    uint64_t because;
+};
+
+/* Decides as things stand, without any effect. False: there is nothing to decide, because something of the event is
+ * held for the actor already, or nothing of it was kept. In the scratch arena. */
+bool later_decide(struct core *core, const Entry *event, uint32_t actor, struct route_decision *decided);
+/* Logs the decision, and puts the delivery into the inboxes. The batch is open. */
+void later_deliver(struct core *core, const Entry *event, const struct later *later,
+                   const struct route_decision *decided);
+/* Says in the log that nobody was left to be told. */
+void later_nobody(struct core *core, const Entry *event, const struct later *later);
+/* An amendment is decided like any event, whoever had the original; a retraction is for those who had it. */
+static inline void route_input_later(struct route_input *input)
+{
+    if (!input->retracts)
+        input->original = NULL;
+}
+
+/* Its last correction, or 0. */
+uint64_t event_corrected_by(struct core *core, uint64_t place);
+/* What stands in the place of an event: itself, or its last amendment; 0: it was retracted. */
+uint64_t event_current(struct core *core, uint64_t place);
+/* Brings an event's decisions up to date: what has become of those that held, and later ones. The entry is the scratch
+ * arena's. */
+void decisions_since(struct core *core, Entry *event);
+/* Has the actor been sent the event, or is that held, by its own decisions or later ones (brought up to date)? */
+bool has_received(const Entry *event, uint32_t actor);
+/* The name of the actor that has not read what a LaterEntry is about; "" if none. In the scratch arena. */
+const char *later_instead_of(struct core *core, uint64_t place);
+/* The next LaterEntry about an event behind a place, which is set to its own; NULL: that was the last. */
+const Entry *later_next(struct core *core, uint64_t event_place, uint64_t *place, struct arena *arena);
+
+/* ---- behind.c, replay.c, joiner.c, unread.c, emergency.c -------------------------------------------------------- */
+
+enum { PERSON_NUMBERS_MAX = 64 };
+
+/* Indexes entries by their person, and works later deliveries off: a little at a time. */
+void behind(struct core *core);
+/* The numbers of a person and of all who were merged into it. */
+size_t person_numbers(struct core *core, uint64_t number, uint64_t numbers[PERSON_NUMBERS_MAX]);
+
+/* Each does a little of what is due, and returns how much it has looked at; at most `max` or a little more. */
+size_t replays_work(struct core *core, size_t max);
+size_t joiners_work(struct core *core, size_t max);
+size_t unread_work(struct core *core, size_t max);
+void replay_query(struct core *core, struct session *session, const Carehub__V1__ReplayQuery *query,
+                  Carehub__V1__Answer *answer);
+/* A member was added by the fact at a place, from from_ms on: it will be given what the policy gives to new ones. */
+void joiner_add(struct core *core, uint64_t place, int64_t from_ms);
+/* Notes what must be read by a time, of an entry that holds decisions. */
+void unread_note(struct core *core, const Entry *entry);
+/* Tells the team and the person of an emergency access that was just given. */
+void emergency_tell(struct core *core, struct person *person, const struct actor *who,
+                    const Carehub__V1__GrantGiven *given);
+/* Logs an event of the hub's own about a person, and puts it into the inboxes. Nothing if nobody is to be told. */
+void take_own_event(struct core *core, Carehub__V1__Event *event, struct person *person);
 
 /* ---- query.c, trace.c, explain.c -------------------------------------------------------------------------------- */
 
@@ -305,6 +383,13 @@ void tail_end(struct core *core, struct session *session);
 bool may_ask(const struct client *client, Carehub__V1__Query__QueryCase what);
 void trace_query(struct core *core, const Carehub__V1__TraceQuery *query, Carehub__V1__Answer *answer);
 void explain_query(struct core *core, const Carehub__V1__ExplainQuery *query, Carehub__V1__Answer *answer);
+/* The line of one decision; its trace goes on with what became of it. */
+Carehub__V1__TraceLine *decision_line(struct core *core, const Entry *entry, const Decision *decision, int64_t at_ms);
+/* The lines of decisions after an event's own, and of what became of them; actor 0: of all. */
+void trace_later(struct core *core, const Entry *event, uint32_t actor, Carehub__V1__TraceAnswer *answer);
+/* Goes on with the comparison of policies that is under way: a slice, after everything else. */
+void policy_diff_step(struct core *core);
+void policy_diff_end(struct core *core);
 /* The lines of what became of one decision. */
 void trace_decision(struct core *core, const Entry *entry, const Decision *decision, Carehub__V1__TraceAnswer *answer);
 Carehub__V1__TraceLine *trace_line(struct core *core, const Entry *entry, Carehub__V1__TraceLine__Step step,

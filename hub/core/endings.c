@@ -149,16 +149,16 @@ static int64_t time_to_live_ms(const struct inbox *inbox)
     return inbox->card->time_to_live_ms ? (int64_t)inbox->card->time_to_live_ms : DELIVERY_TIME_TO_LIVE_MS;
 }
 
-/* When the hub received the event of a delivery; 0: its entry cannot be read. */
+/* When it was decided that there is such a delivery; 0: that entry cannot be read. */
 static int64_t received_ms(struct core *core, const struct item *item)
 {
     struct log_record record;
-    bool read = core->log->functions->read(core->log, item->place, &core->scratch, &record) == STORE_OK;
+    bool read = core->log->functions->read(core->log, item_decided(item), &core->scratch, &record) == STORE_OK;
     arena_reset(&core->scratch);
     return read ? record.at_ms : 0;
 }
 
-/* Places in a lane only grow, and so do their times: what has expired is at its head. */
+/* The places of the decisions only grow in a lane, and so do their times: what has expired is at its head. */
 static void expire_lane(struct core *core, struct inbox *inbox, int which)
 {
     struct lane *lane = &inbox->lanes[which];
@@ -297,24 +297,30 @@ static bool entry_before(struct core *core, uint64_t place, int64_t at_ms)
     return before;
 }
 
+uint64_t place_from(struct core *core, int64_t at_ms)
+{
+    uint64_t low = 1, high = core->last_place + 1;
+    while (low < high) {
+        uint64_t middle = (low + high) / 2;
+        if (entry_before(core, middle, at_ms))
+            low = middle + 1;
+        else
+            high = middle;
+    }
+    return low;
+}
+
 /* Forgets ids of entries that are older than the window in which a repeat is recognised. From then on an event with an
  * id of that time is refused as too old, since it could be a repeat. Ids of younger entries are kept, however old the
  * ids themselves are. */
 static void ids_forget(struct core *core)
 {
     int64_t known_from_ms = core->now_ms - IDS_KEPT_MS;
-    uint64_t low = 1, high = core->last_place + 1;
-    while (low < high) { /* the first entry that is young enough */
-        uint64_t middle = (low + high) / 2;
-        if (entry_before(core, middle, known_from_ms))
-            low = middle + 1;
-        else
-            high = middle;
-    }
-    if (low == 1)
+    uint64_t young = place_from(core, known_from_ms);
+    if (young == 1)
         return;
     batch_open(core);
-    if (store_ids_forget(core->store, known_from_ms, low, FORGET_AT_ONCE) == 0)
+    if (store_ids_forget(core->store, known_from_ms, young, FORGET_AT_ONCE) == 0)
         return;
     core->ids_known_from_ms = known_from_ms;
     store_number_put(core->store, "ids-known-from-ms", known_from_ms);
@@ -353,38 +359,29 @@ void sweep(struct core *core)
 
 /* ---- Held ------------------------------------------------------------------------------------------------------- */
 
-static void held_put(struct core *core, uint64_t place, const Decision *decision)
+static void held_put(struct core *core, uint64_t place, const Decision *decision, const struct later_mark *mark)
 {
     Carehub__V1__HeldCard card = CAREHUB__V1__HELD_CARD__INIT;
     card.reason = decision->reason;
     card.deadline_ms = decision->deadline_ms;
     card.role = decision->role;
+    card.decided = mark->place;
+    card.cause = mark->cause;
     size_t size = carehub__v1__held_card__get_packed_size(&card);
     uint8_t *body = arena_alloc(&core->scratch, size);
     carehub__v1__held_card__pack(&card, body);
     store_held_put(core->store, place, decision->actor, body, size);
 }
 
-void held_add(struct core *core, uint64_t place, const Decision *decision)
+void held_add(struct core *core, uint64_t place, const Decision *decision, const struct later_mark *mark)
 {
-    held_put(core, place, decision);
+    held_put(core, place, decision, mark);
     core->n_held++;
-}
-
-/* Has the event been amended or retracted meanwhile? */
-static bool corrected(struct core *core, uint64_t place)
-{
-    uint64_t at;
-    if (store_steps_find(core->store, 0, STEP_LANE_CORRECTED, place, &at, 1) == 0)
-        return false;
-    const Entry *entry = entry_read(core, at, &core->scratch);
-    return entry && entry->what_case == CAREHUB__V1__ENTRY__WHAT_EVENT &&
-           (entry->event->amends == place || entry->event->retracts == place);
 }
 
 /* What is decided of something held: as it stands now, or that it is over. NULL: there is no such thing. */
 static Entry *held_decide(struct core *core, uint64_t place, uint32_t actor, bool release, Carehub__V1__Reason end,
-                          struct route_decision *decided, int64_t *deadline_ms)
+                          struct route_decision *decided, const Carehub__V1__HeldCard **held)
 {
     struct card row;
     Entry *event = entry_read(core, place, &core->scratch);
@@ -394,14 +391,16 @@ static Entry *held_decide(struct core *core, uint64_t place, uint32_t actor, boo
     const Carehub__V1__HeldCard *card = carehub__v1__held_card__unpack(&core->scratch.protobuf, row.size, row.body);
     if (!card)
         return NULL;
-    *deadline_ms = card->deadline_ms;
+    *held = card;
     *decided = (struct route_decision){.actor = actor, .outcome = OUTCOME(WITHHOLD), .reason = end};
-    if (release && corrected(core, place)) {
+    if (release && event_current(core, place) != place) {
         decided->reason = REASON(END_SUPERSEDED); /* what took its place went to the actor on its own account */
     } else if (release) {
         struct route_input input;
         struct route_original original;
         route_input_of(core, event, &input, &original);
+        if (card->decided)
+            route_input_later(&input);
         input.patient = person->card;
         route_one(&input, actor, decided);
     }
@@ -411,8 +410,8 @@ static Entry *held_decide(struct core *core, uint64_t place, uint32_t actor, boo
 bool held_may_settle(struct core *core, uint64_t place, uint32_t actor, bool release, Error **error)
 {
     struct route_decision decided;
-    int64_t deadline_ms;
-    if (!held_decide(core, place, actor, release, REASON(END_REFUSED_BY_OPERATOR), &decided, &deadline_ms))
+    const Carehub__V1__HeldCard *held;
+    if (!held_decide(core, place, actor, release, REASON(END_REFUSED_BY_OPERATOR), &decided, &held))
         return refuse(core, error, ERROR_CODE(UNKNOWN_NAME), "place", "nothing of this event is held for this actor");
     if (decided.outcome == OUTCOME(HOLD))
         return refuse(core, error, ERROR_CODE(INVALID), "actor", "it still cannot be decided: %s",
@@ -423,20 +422,21 @@ bool held_may_settle(struct core *core, uint64_t place, uint32_t actor, bool rel
 bool held_settle(struct core *core, uint64_t place, uint32_t actor, bool release, Carehub__V1__Reason end)
 {
     struct route_decision decided;
-    int64_t deadline_ms;
+    const Carehub__V1__HeldCard *held;
     batch_open(core);
-    Entry *event = held_decide(core, place, actor, release, end, &decided, &deadline_ms);
+    Entry *event = held_decide(core, place, actor, release, end, &decided, &held);
     if (!event)
         return false;
-    bool still = decided.outcome == OUTCOME(HOLD) && deadline_ms > core->now_ms;
+    const struct later_mark mark = {held->decided, held->cause};
+    bool still = decided.outcome == OUTCOME(HOLD) && held->deadline_ms > core->now_ms;
     if (decided.outcome == OUTCOME(HOLD) && !still)
         decided = (struct route_decision){.actor = actor, .outcome = OUTCOME(WITHHOLD), .reason = end};
     Carehub__V1__HeldEntry what = CAREHUB__V1__HELD_ENTRY__INIT;
     Entry entry = CAREHUB__V1__ENTRY__INIT;
     what.event_place = place;
-    what.decision = decision_entry(core, &decided, place, lane_of(event->event->urgency));
+    what.decision = decision_entry(core, &decided, place, lane_of(event->event->urgency), &mark);
     if (still)
-        what.decision->deadline_ms = deadline_ms;
+        what.decision->deadline_ms = held->deadline_ms;
     entry.actor = actor;
     entry.patient = event->patient;
     entry.what_case = CAREHUB__V1__ENTRY__WHAT_HELD;
@@ -444,7 +444,7 @@ bool held_settle(struct core *core, uint64_t place, uint32_t actor, bool release
     uint64_t at = batch_append(core, &entry, NULL, NULL, 0);
     store_step_put(core->store, 0, STEP_LANE_HELD, place, at);
     if (still) { /* for another reason now */
-        held_put(core, place, what.decision);
+        held_put(core, place, what.decision, &mark);
         return true;
     }
     store_held_remove(core->store, place, actor);
@@ -468,7 +468,9 @@ static void retry_one(struct core *core, struct inbox *inbox, struct exception *
     Carehub__V1__Slot before = CAREHUB__V1__SLOT__INIT, after = CAREHUB__V1__SLOT__INIT;
     Carehub__V1__RetryEntry what = CAREHUB__V1__RETRY_ENTRY__INIT;
     Entry entry = CAREHUB__V1__ENTRY__INIT;
-    struct item item = {.place = dead->item.place, .level = dead->item.level, .notice = dead->item.notice};
+    struct item item = dead->item;
+    item.resent = false;
+    item.sent_ms = 0;
     before.inbox = after.inbox = inbox->number;
     before.lane = after.lane = (Carehub__V1__Lane)dead->lane;
     before.number = dead->number;

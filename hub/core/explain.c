@@ -1,57 +1,28 @@
 /* Why an actor was told of an event, or was not: the decision taken again, on the state as it was at the event's own
  * place (or at any other), with every rule that was looked at. Also for an actor that never was a candidate. */
-#include "core_private.h"
+#include "as_of.h"
 
-/* The state at a place, as routing asks for it. */
-struct as_of {
-    struct core *core;
-    uint64_t place;
-};
-
-/* An actor and its inboxes as they were. Whether an inbox was full is not known afterwards. */
-static bool actor_as_of(void *ctx, uint32_t number, struct route_actor *found)
+/* When a membership or consent was recorded is in the log, which routing does not look at. */
+static Carehub__V1__FindingParts *parts_message(struct core *core, const struct route_rule *rule)
 {
-    const struct as_of *at = ctx;
-    struct core *core = at->core;
     struct arena *arena = &core->batch;
-    struct card row;
-    if (store_card_get(core->store, CARD_ACTOR, number, at->place, arena, &row) != STORE_OK)
-        return false;
-    Carehub__V1__ActorCard *card = carehub__v1__actor_card__unpack(&arena->protobuf, row.size, row.body);
-    if (!card)
-        return false;
-    struct route_inbox *inboxes = arena_alloc(arena, ROUTE_SLOTS_MAX * sizeof *inboxes);
-    size_t n = 0;
-    for (size_t i = 0; i < core->registry.n_inboxes && n < ROUTE_SLOTS_MAX; i++) {
-        const struct inbox *inbox = core->registry.inboxes[i];
-        if (inbox->card->actor != number ||
-            store_card_get(core->store, CARD_INBOX, inbox->number, at->place, arena, &row) != STORE_OK)
-            continue;
-        Carehub__V1__InboxCard *then = carehub__v1__inbox_card__unpack(&arena->protobuf, row.size, row.body);
-        if (then && !then->closed)
-            inboxes[n++] = (struct route_inbox){.inbox = inbox->number, .types = type_bits(then->n_types, then->types)};
-    }
-    *found = (struct route_actor){.name = card->name, .standing = card->standing, .n_inboxes = n, .inboxes = inboxes};
-    return true;
-}
-
-/* The policy in force at a place; the caller destroys it. */
-static struct policy *policy_as_of(struct core *core, uint64_t place)
-{
-    struct card row;
-    char why[POLICY_ERROR_BYTES];
-    if (store_card_get(core->store, CARD_POLICY, 1, place, &core->batch, &row) != STORE_OK)
-        return NULL;
-    const Carehub__V1__PolicyCard *card = carehub__v1__policy_card__unpack(&core->batch.protobuf, row.size, row.body);
-    return card ? policy_read(card->text, strlen(card->text), why) : NULL;
-}
-
-static Carehub__V1__PatientCard *patient_as_of(struct core *core, uint64_t patient, uint64_t place)
-{
-    struct card row;
-    return store_card_get(core->store, CARD_PATIENT, patient, place, &core->batch, &row) == STORE_OK
-               ? carehub__v1__patient_card__unpack(&core->batch.protobuf, row.size, row.body)
-               : NULL;
+    const struct route_parts *from = &rule->parts;
+    Carehub__V1__FindingParts *parts = arena_alloc(arena, sizeof *parts);
+    carehub__v1__finding_parts__init(parts);
+    if (from->actor)
+        parts->actor = arena_strdup(arena, from->actor);
+    if (from->policy)
+        parts->policy = arena_strdup(arena, from->policy);
+    parts->role = arena_strdup(arena, rule->role);
+    parts->type = from->type;
+    parts->level = from->level;
+    parts->cell = from->cell;
+    parts->grant = from->grant;
+    parts->place = from->place;
+    parts->recorded_ms = as_of_written_ms(core, from->place);
+    parts->from_ms = from->from_ms ? from->from_ms : parts->recorded_ms;
+    parts->until_ms = from->until_ms;
+    return parts;
 }
 
 static void add_rules(struct core *core, Carehub__V1__ExplainAnswer *explained, const struct route_rule *rules, int n)
@@ -66,6 +37,8 @@ static void add_rules(struct core *core, Carehub__V1__ExplainAnswer *explained, 
         rule->decided = rules[i].decided;
         rule->role = arena_strdup(arena, rules[i].role);
         rule->finding = arena_strdup(arena, rules[i].finding);
+        rule->found = rules[i].found;
+        rule->parts = parts_message(core, &rules[i]);
         explained->rules[explained->n_rules++] = rule;
     }
 }
@@ -85,31 +58,27 @@ static Decision *decision_message(struct core *core, const struct route_decision
     return decision;
 }
 
-/* At its own place an event is decided on the state before it; at a later one, on the state then. */
 static void recompute(struct core *core, const Entry *entry, const struct actor *actor, uint64_t at_place,
                       Carehub__V1__ExplainAnswer *explained)
 {
-    struct as_of at = {core, at_place ? at_place : entry->place};
+    struct as_of at;
     struct route_input input;
     struct route_original original;
     struct route_decision decision;
     struct route_rule *rules = arena_alloc(&core->batch, ROUTE_RULES_MAX * sizeof *rules);
-    route_input_of(core, entry, &input, &original);
-    struct policy *policy = policy_as_of(core, at.place);
-    if (!policy)
-        return;
-    input.policy = policy;
-    input.patient = patient_as_of(core, entry->patient, at.place);
-    input.now_ms = entry->at_ms;
-    const Entry *then = at_place ? entry_read(core, at_place, &core->batch) : NULL;
-    if (then)
-        input.now_ms = then->at_ms;
-    input.actor = actor_as_of;
-    input.ctx = &at;
-    int n = route_explain(&input, actor->number, &decision, rules, ROUTE_RULES_MAX);
-    add_rules(core, explained, rules, n);
-    explained->recomputed = decision_message(core, &decision);
+    as_of_open(&at, core);
+    as_of_go(&at, at_place ? at_place : entry->place, &core->batch);
+    as_of_input(&at, entry, &input, &original);
+    struct policy *policy = as_of_policy(&at);
+    explained->at_ms = input.now_ms;
+    if (policy) {
+        input.policy = policy;
+        int n = route_explain(&input, actor->number, &decision, rules, ROUTE_RULES_MAX);
+        add_rules(core, explained, rules, n);
+        explained->recomputed = decision_message(core, &decision);
+    }
     policy_destroy(&policy);
+    as_of_close(&at);
 }
 
 void explain_query(struct core *core, const Carehub__V1__ExplainQuery *query, Carehub__V1__Answer *answer)
@@ -127,11 +96,17 @@ void explain_query(struct core *core, const Carehub__V1__ExplainQuery *query, Ca
                query->actor);
         return;
     }
+    uint64_t at_place;
+    if (!as_of_asked(core, query->at_place, query->at_ms, &at_place, &answer->error))
+        return;
     Carehub__V1__ExplainAnswer *explained = arena_alloc(&core->batch, sizeof *explained);
     carehub__v1__explain_answer__init(explained);
     explained->place = place;
     explained->actor = arena_strdup(&core->batch, actor->card->name);
+    explained->display = arena_strdup(&core->batch, actor->card->display);
     explained->patient = entry->patient;
+    explained->at_place = at_place;
+    explained->event_ms = entry->at_ms;
     answer->answer_case = CAREHUB__V1__ANSWER__ANSWER_EXPLAIN;
     answer->explain = explained;
     if (entry->what_case == CAREHUB__V1__ENTRY__WHAT_NOT_KEPT) {
@@ -139,7 +114,7 @@ void explain_query(struct core *core, const Carehub__V1__ExplainQuery *query, Ca
         return;
     }
     explained->type = entry->event->type;
-    recompute(core, entry, actor, query->at_place, explained);
+    recompute(core, entry, actor, at_place, explained);
     Carehub__V1__TraceAnswer trace = CAREHUB__V1__TRACE_ANSWER__INIT;
     trace.lines = arena_alloc(&core->batch, 4096 * sizeof *trace.lines);
     for (size_t i = 0; i < entry->event->n_decisions; i++) {
@@ -149,6 +124,7 @@ void explain_query(struct core *core, const Carehub__V1__ExplainQuery *query, Ca
         explained->recorded = entry->event->decisions[i];
         trace_decision(core, entry, entry->event->decisions[i], &trace);
     }
+    trace_later(core, entry, actor->number, &trace);
     explained->n_lines = trace.n_lines;
     explained->lines = trace.lines;
 }

@@ -79,7 +79,8 @@ static bool resolve(struct fact_context *context)
     Carehub__V1__PatientRef **merged = field_of(context->message, "merged");
     if (merged && *merged)
         context->other = person_get(context->core, patient_find(context->core, *merged));
-    if (patient) {
+    bool of_all = patient && !*patient && context->fact->fact_case == CAREHUB__V1__FACT__FACT_REPLAYED;
+    if (patient && !of_all) {
         uint64_t number = *patient ? patient_resolve(context->core, *patient) : 0;
         context->person = person_get(context->core, number);
         if (context->person)

@@ -54,6 +54,10 @@ void person_card_stop_restriction(struct fact_context *context, Carehub__V1__Pat
 void person_card_stop(struct fact_context *context, Carehub__V1__PatientCard *card, uint32_t actor,
                       Carehub__V1__Reason reason);
 
+/* replay.c */
+bool check_replayed(struct fact_context *context);
+void apply_replayed(struct fact_context *context);
+
 bool check_period(struct fact_context *context, int64_t from_ms, int64_t until_ms);
 bool check_name(struct fact_context *context, const char *name);
 bool check_text(struct fact_context *context, const char *field, const char *text, size_t max);

@@ -51,5 +51,6 @@ static void apply_held_settled(struct fact_context *context)
 const struct fact_kind operator_facts[] = {
     {KIND(DEAD_RETRIED), OPERATOR, check_dead_retried, apply_dead_retried, false, true},
     {KIND(HELD_SETTLED), OPERATOR, check_held_settled, apply_held_settled, false, false},
+    {KIND(REPLAYED), OPERATOR, check_replayed, apply_replayed, false, false},
 };
 const size_t n_operator_facts = sizeof operator_facts / sizeof *operator_facts;

@@ -130,6 +130,7 @@ static void apply_member_added(struct fact_context *context)
     member.proof = added->proof;
     card.members = relist(context, &card.n_members, card.members, member.actor, added->role, &member);
     put_card(context, &card);
+    joiner_add(context->core, context->place, added->from_ms);
 }
 
 static bool check_member_ended(struct fact_context *context)
@@ -201,6 +202,8 @@ static void apply_grant_given(struct fact_context *context)
     grant.max_level = given->max_level;
     card.grants = relist(context, &card.n_grants, card.grants, grant.actor, given->role, &grant);
     put_card(context, &card);
+    if (given->kind == CAREHUB__V1__GRANT_KIND__EMERGENCY_ACCESS)
+        emergency_tell(context->core, context->person, context->actor, given);
 }
 
 static bool check_grant_ended(struct fact_context *context)

@@ -146,12 +146,18 @@ static uint64_t zagzig(uint64_t from, uint64_t step)
     return step & 1 ? from - (step >> 1) - 1 : from + (step >> 1);
 }
 
-/* (step of the place, level in 2 bits, notice in 1) */
+/* (step of the place, level in 2 bits, notice in 1), which are never all 0. Where these are, a later decision stands
+ * before its delivery: (its place, cause in 3 bits, 0 in 3). */
+enum { ITEM_BITS = 3, ITEM_MASK = 7, CAUSE_BITS = 3, CAUSE_MASK = 7, ITEM_PACKED_MAX = 20 };
+
 static size_t segment_pack(const struct item *items, size_t n, uint8_t *out)
 {
     uint64_t before = 0;
     size_t size = 0;
     for (size_t i = 0; i < n; i++) {
+        assert(items[i].level || items[i].notice);
+        if (items[i].decided)
+            size += varint_put(out + size, (items[i].decided << CAUSE_BITS | items[i].cause) << ITEM_BITS);
         size += varint_put(out + size, zigzag(before, items[i].place) << 3 | (uint64_t)items[i].level << 1 |
                                            (uint64_t)items[i].notice);
         before = items[i].place;
@@ -162,20 +168,29 @@ static size_t segment_pack(const struct item *items, size_t n, uint8_t *out)
 /* Takes a segment's items from `number` on into the window, as far as it has room. */
 static bool segment_load(struct lane *lane, const struct card *segment, uint64_t number)
 {
-    uint64_t n = 0, value, place = 0;
+    uint64_t n = 0, value, place = 0, later = 0;
     const uint8_t *at = segment->body, *end = segment->body + segment->size;
     while (at < end) { /* its length in items tells its first number */
         if (!varint_get(&at, end, &value))
             return false;
-        n++;
+        n += (value & ITEM_MASK) != 0;
     }
     if (n > segment->number || segment->number - n >= number)
         return false; /* it does not hold the number */
     at = segment->body;
-    for (uint64_t i = segment->number - n + 1; i <= segment->number && varint_get(&at, end, &value); i++) {
-        place = zagzig(place, value >> 3);
-        struct item item = {.place = place, .level = value >> 1 & 3, .notice = value & 1};
-        if (i >= number && !window_push(lane, &item))
+    for (uint64_t i = segment->number - n + 1; i <= segment->number && varint_get(&at, end, &value);) {
+        if ((value & ITEM_MASK) == 0) {
+            later = value >> ITEM_BITS;
+            continue;
+        }
+        place = zagzig(place, value >> ITEM_BITS);
+        struct item item = {.place = place,
+                            .decided = later >> CAUSE_BITS,
+                            .cause = later & CAUSE_MASK,
+                            .level = value >> 1 & 3,
+                            .notice = value & 1};
+        later = 0;
+        if (i++ >= number && !window_push(lane, &item))
             break;
     }
     return true;
@@ -285,6 +300,8 @@ static void exception_store(struct inbox *inbox, struct store *store, const stru
     card.retry_at_ms = exception->retry_at_ms;
     card.reason = exception->reason;
     card.code = (char *)exception->code;
+    card.decided = exception->item.decided;
+    card.cause = (Carehub__V1__Cause)exception->item.cause;
     uint8_t body[256];
     size_t size = carehub__v1__exception_card__get_packed_size(&card);
     assert(size <= sizeof body);
@@ -427,7 +444,7 @@ static void lane_flush(struct inbox *inbox, struct store *store, int which)
         for (size_t i = 0; i < lane->n_fresh && end + 1 >= first_fresh; i++)
             if (first_fresh + i > end && !window_push(lane, &lane->fresh[i]))
                 break;
-        uint8_t *body = xcalloc(lane->n_fresh, 10);
+        uint8_t *body = xcalloc(lane->n_fresh, ITEM_PACKED_MAX);
         size_t size = segment_pack(lane->fresh, lane->n_fresh, body);
         store_segment_put(store, inbox->number, which, lane->next - 1, body, size);
         free(body);
@@ -458,14 +475,18 @@ static void load_exception(void *ctx, int lane, const struct card *row)
     Carehub__V1__ExceptionCard *card = carehub__v1__exception_card__unpack(NULL, row->size, row->body);
     if (!card)
         return; /* it opened, so it is as it was written */
-    struct exception exception = {
-        .lane = lane,
-        .number = row->number,
-        .item = {.place = card->place, .level = (uint8_t)card->level, .notice = card->notice, .resent = true},
-        .state = card->state,
-        .attempts = card->attempts,
-        .retry_at_ms = card->retry_at_ms,
-        .reason = card->reason};
+    struct exception exception = {.lane = lane,
+                                  .number = row->number,
+                                  .item = {.place = card->place,
+                                           .decided = card->decided,
+                                           .cause = (uint8_t)card->cause,
+                                           .level = (uint8_t)card->level,
+                                           .notice = card->notice,
+                                           .resent = true},
+                                  .state = card->state,
+                                  .attempts = card->attempts,
+                                  .retry_at_ms = card->retry_at_ms,
+                                  .reason = card->reason};
     strncpy(exception.code, card->code, sizeof exception.code - 1);
     insert(inbox, &exception);
     if (card->state == CAREHUB__V1__EXCEPTION_CARD__STATE__RETRY && card->retry_at_ms < inbox->next_retry_ms)

@@ -26,12 +26,20 @@ enum { LANES = 2 };
 
 /* A delivery as it waits. */
 struct item {
-    uint64_t place; /* of the event's entry */
-    uint8_t level;  /* Carehub__V1__Level of the view */
+    uint64_t place;   /* of the event's entry */
+    uint64_t decided; /* place of the later decision (LaterEntry); 0: the event's own, or a release of what that held */
+    uint8_t cause;    /* Carehub__V1__Cause of the later decision */
+    uint8_t level;    /* Carehub__V1__Level of the view */
     bool notice;
     bool resent;     /* it was sent before, on an earlier attachment */
     int64_t sent_ms; /* when it was last sent; 0: not in this process */
 };
+
+/* What was withdrawn before this place does not hold the delivery back. */
+static inline uint64_t item_decided(const struct item *item)
+{
+    return item->decided ? item->decided : item->place;
+}
 
 struct lane {
     uint64_t next; /* the number that the next delivery gets; starts at 1 */

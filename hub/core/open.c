@@ -90,6 +90,8 @@ static bool state_load(struct core *core, struct core_time now, char *error)
     core->clock_offset_ms = now.real_ms - now.boot_ms;
     core->clock_suspect = last_at_ms > now.real_ms + CLOCK_JUMP_MAX_MS;
     core->ids_known_from_ms = store_number_get(core->store, "ids-known-from-ms", 0);
+    core->indexed_place = (uint64_t)store_number_get(core->store, "indexed-place", 0);
+    core->unread_from_place = (uint64_t)store_number_get(core->store, "unread-from-place", 0);
     if (store_subject_key(core->store, 0, core->hub_key) != STORE_OK) {
         snprintf(error, CORE_ERROR_BYTES, "the hub's own payload key is damaged");
         return false;
@@ -150,6 +152,7 @@ void core_close(struct core **core_p)
     if (!core)
         return;
     core_sessions_close(core);
+    policy_diff_end(core);
     events_forget(core);
     u64map_fini(&core->events);
     persons_close(&core->persons);

@@ -15,11 +15,17 @@
  *         InclusionFlagged
  *             gp = clinical, by relation, personal
  *             insurer = administrative
- *     relations                            # how long a therapeutic relation lasts, by its kind of proof; may be left
- * out, eid-read = 15 months             # as what follows unread                               # what nobody has read
- * in this time goes to the next in line as well HospitalDischarge gp = 4 hours next-in-line                         #
- * in this order: whoever of the team is entitled coordinator late-joiner                          # a new member is
- * given the last one, if it is not older HospitalDischarge = 30 days
+ *     relations                            # how long a therapeutic relation lasts, by its kind of proof
+ *         eid-read = 15 months
+ *     unread                               # what nobody has read in this time goes to the next in line as well
+ *         HospitalDischarge
+ *             gp = 4 hours
+ *     next-in-line                         # in this order: whoever of the team is entitled
+ *         coordinator
+ *     late-joiner                          # a new member is given the last one, if it is not older
+ *         HospitalDischarge = 30 days
+ *
+ * The last four may be left out. So may the rows of types that are younger than the policy: nobody gets those.
  *
  * A policy never changes once it is read. Pure, thread-safe. */
 #ifndef CAREHUB_POLICY_H

@@ -165,8 +165,8 @@ static size_t older(Carehub__V1__PatientCard__Member **to, size_t n, Carehub__V1
 
 /* Was there a withdrawal, removal, exclusion or expiry since the delivery was queued? Then what came after it does not
  * bring the delivery back: it is decided again without the consents, if one was withdrawn, and without the relations
- * that are younger than the event. The stops are those of `stopped`, which is the person, or was merged into it. False,
- * and why: it is stopped. */
+ * that are younger than its decision. The stops are those of `stopped`, which is the person, or was merged into it.
+ * False, and why: it is stopped. */
 static bool survives_stops(const struct person *person, const struct person *stopped, const struct item *item,
                            struct route_input *input, struct route_decision *decision, Carehub__V1__Reason *why)
 {
@@ -177,7 +177,7 @@ static bool survives_stops(const struct person *person, const struct person *sto
     const Carehub__V1__PatientCard__Stop *stop = NULL;
     for (size_t i = 0; i < stopped->card->n_stops; i++) {
         const Carehub__V1__PatientCard__Stop *one = stopped->card->stops[i];
-        if (one->place <= item->place || (one->actor && one->actor != decision->actor))
+        if (one->place <= item_decided(item) || (one->actor && one->actor != decision->actor))
             continue;
         if (one->setting) { /* a restriction that was lifted: for this delivery it still holds */
             settings[n_settings++] = one->setting;
@@ -192,11 +192,11 @@ static bool survives_stops(const struct person *person, const struct person *sto
     }
     if (!stop && n_settings == 0)
         return true;
-    if (stop) { /* what is younger than the event does not bring it back */
+    if (stop) { /* what is younger than the decision does not bring it back */
         card.members = relations;
-        card.n_members = older(relations, card.n_members, person->card->members, item->place);
+        card.n_members = older(relations, card.n_members, person->card->members, item_decided(item));
         card.grants = relations + card.n_members;
-        card.n_grants = older(card.grants, card.n_grants, person->card->grants, item->place);
+        card.n_grants = older(card.grants, card.n_grants, person->card->grants, item_decided(item));
     }
     for (size_t i = 0; i < card.n_settings; i++)
         settings[n_settings++] = card.settings[i];
@@ -221,7 +221,7 @@ static enum verdict reconsider(struct core *core, const struct inbox *inbox, str
     }
     if (core->clock_suspect && person_has_dates(person))
         return WAIT;
-    if (person->from_place < item->place && own->from_place < item->place &&
+    if (!item->decided && person->from_place < item->place && own->from_place < item->place &&
         core->registry.changed_place < item->place && person->stable_since_ms <= event->received_ms)
         return SEND; /* nothing has changed since it was decided */
 
@@ -232,6 +232,8 @@ static enum verdict reconsider(struct core *core, const struct inbox *inbox, str
     entry.actor = event->publisher;
     entry.event = &event->facets;
     route_input_of(core, &entry, &input, &original);
+    if (item->decided)
+        route_input_later(&input);
     input.patient = person->card;
     input.actor = registry_route_queued;
     route_one(&input, inbox->card->actor, &decision);
@@ -343,6 +345,9 @@ static void frame_add(struct frame *frame, const struct event_memory *event, str
     delivery->notice = item->notice;
     delivery->event = *bytes;
     delivery->received_ms = event->received_ms;
+    delivery->cause = (Carehub__V1__Cause)item->cause;
+    if (item->cause == CAREHUB__V1__CAUSE__ESCALATION)
+        delivery->instead_of = (char *)later_instead_of(frame->core, item->decided);
     item->sent_ms = frame->core->now_ms;
     frame->bytes += bytes->len;
     frame->inbox->credit_events--;

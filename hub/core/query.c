@@ -58,6 +58,9 @@ static void status_query(struct core *core, const Carehub__V1__Query *query, Car
     status->policy_name = (char *)policy_name(registry->policy);
     status->policy_place = registry->policy_place;
     status->clock_suspect = core->clock_suspect;
+    status->unread = store_unread_count(core->store);
+    status->replays = store_work_count(core->store, WORK_REPLAY);
+    status->indexed_place = core->indexed_place;
     answer->answer_case = CAREHUB__V1__ANSWER__ANSWER_STATUS;
     answer->status = status;
 }
@@ -144,102 +147,6 @@ void tail_flush(struct core *core)
         session->tail_missed = 0;
     }
     core->n_tail_lines = 0;
-}
-
-/* ---- A person --------------------------------------------------------------------------------------------------- */
-
-static Carehub__V1__ListedMember **list_members(struct core *core, size_t n, Carehub__V1__PatientCard__Member **members)
-{
-    Carehub__V1__ListedMember **list = arena_alloc(&core->batch, n * sizeof *list + 1);
-    for (size_t i = 0; i < n; i++) {
-        const struct actor *actor = registry_actor(&core->registry, members[i]->actor);
-        NEW(core, ListedMember, listed);
-        listed->actor = actor->card->name;
-        listed->display = actor->card->display;
-        listed->member = members[i];
-        list[i] = listed;
-    }
-    return list;
-}
-
-/* Who asks about a person leaves an entry. */
-static void log_reading(struct core *core, const struct session *session, const char *question, uint64_t patient,
-                        uint64_t event_place)
-{
-    Carehub__V1__ReadingEntry what = CAREHUB__V1__READING_ENTRY__INIT;
-    Entry entry = CAREHUB__V1__ENTRY__INIT;
-    batch_open(core);
-    what.question = (char *)question;
-    what.event_place = event_place;
-    entry.client = session->client;
-    entry.patient = patient;
-    entry.what_case = CAREHUB__V1__ENTRY__WHAT_READING;
-    entry.reading = &what;
-    batch_append(core, &entry, person_get(core, patient), NULL, 0);
-}
-
-static Carehub__V1__ListedSetting **list_settings(struct core *core, const Carehub__V1__PatientCard *card)
-{
-    Carehub__V1__ListedSetting **list = arena_alloc(&core->batch, (card->n_settings + 1) * sizeof *list);
-    for (size_t i = 0; i < card->n_settings; i++) {
-        list[i] = arena_alloc(&core->batch, sizeof *list[i]);
-        carehub__v1__listed_setting__init(list[i]);
-        list[i]->setting = card->settings[i];
-        if (card->settings[i]->actor)
-            list[i]->actor = registry_actor(&core->registry, card->settings[i]->actor)->card->name;
-    }
-    return list;
-}
-
-static void patient_query(struct core *core, struct session *session, const Carehub__V1__Query *query,
-                          Carehub__V1__Answer *answer)
-{
-    const Carehub__V1__PatientRef *ref = query->patient->patient;
-    const struct client *client = registry_client(&core->registry, session->client);
-    if (ref && ref->identifier && !client_has_role(client, CAREHUB__V1__OPERATOR_ROLE__REGISTRAR) &&
-        !client_has_role(client, CAREHUB__V1__OPERATOR_ROLE__AUDITOR)) {
-        refuse(core, &answer->error, ERROR_CODE(NOT_ALLOWED), "patient",
-               "asking by identifier needs the role registrar or auditor; ask by pseudonym (P42)");
-        return;
-    }
-    uint64_t number = ref ? patient_resolve(core, ref) : 0;
-    struct card row;
-    uint64_t at = query->patient->at_place ? query->patient->at_place : PLACE_LATEST;
-    enum store_result found =
-        number ? store_card_get(core->store, CARD_PATIENT, number, at, &core->batch, &row) : STORE_NONE;
-    Carehub__V1__PatientCard *card =
-        found == STORE_OK ? carehub__v1__patient_card__unpack(&core->batch.protobuf, row.size, row.body) : NULL;
-    log_reading(core, session, "patient", number, 0);
-    if (!card) {
-        refuse(core, &answer->error, found == STORE_DAMAGED ? ERROR_CODE(INTERNAL) : ERROR_CODE(UNKNOWN_NAME),
-               "patient",
-               found == STORE_DAMAGED ? "this person's card is damaged; see the hub's log"
-                                      : "the hub does not know this person (at that place)");
-        return;
-    }
-    NEW(core, PatientAnswer, patient);
-    patient->number = number;
-    patient->from_place = row.from_place;
-    patient->deceased = card->deceased;
-    patient->n_members = card->n_members;
-    patient->members = list_members(core, card->n_members, card->members);
-    patient->n_grants = card->n_grants;
-    patient->grants = list_members(core, card->n_grants, card->grants);
-    patient->n_consents = card->n_consents;
-    patient->consents = card->consents;
-    patient->n_excluded = card->n_excluded;
-    patient->excluded = strings(&core->batch, card->n_excluded);
-    for (size_t i = 0; i < card->n_excluded; i++)
-        patient->excluded[i] = registry_actor(&core->registry, card->excluded[i])->card->name;
-    patient->settings = list_settings(core, card);
-    patient->n_settings = card->n_settings;
-    patient->merged_into = card->merged_into;
-    patient->n_merged = card->n_merges;
-    patient->merged = arena_alloc(&core->batch, (card->n_merges + 1) * sizeof *patient->merged);
-    for (size_t i = 0; i < card->n_merges; i++)
-        patient->merged[i] = card->merges[i]->number;
-    answer->answer_case = CAREHUB__V1__ANSWER__ANSWER_PATIENT;
-    answer->patient = patient;
 }
 
 /* ---- What is in an inbox ---------------------------------------------------------------------------------------- */
@@ -418,7 +325,7 @@ static void open_query(struct core *core, struct session *session, const Carehub
                "there is no such event, or its content is gone");
         return;
     }
-    log_reading(core, session, query->open->purpose, entry->patient, place);
+    log_reading(core, session, query->open->purpose, entry->patient, place, 0);
     NEW(core, OpenAnswer, open);
     open->event = (ProtobufCBinaryData){size, (uint8_t *)bytes};
     answer->answer_case = CAREHUB__V1__ANSWER__ANSWER_OPEN;
@@ -430,17 +337,19 @@ static void open_query(struct core *core, struct session *session, const Carehub
 bool may_ask(const struct client *client, Carehub__V1__Query__QueryCase what)
 {
     bool auditor = client_has_role(client, CAREHUB__V1__OPERATOR_ROLE__AUDITOR);
-    if (what == CAREHUB__V1__QUERY__QUERY_OPEN)
-        return auditor;
-    if (auditor || client_has_role(client, CAREHUB__V1__OPERATOR_ROLE__VIEWER))
-        return true;
     bool registrar = client_has_role(client, CAREHUB__V1__OPERATOR_ROLE__REGISTRAR);
     bool operator= client_has_role(client, CAREHUB__V1__OPERATOR_ROLE__OPERATOR);
+    if (what == CAREHUB__V1__QUERY__QUERY_OPEN)
+        return auditor;
+    if (what == CAREHUB__V1__QUERY__QUERY_POLICY_DIFF)
+        return registrar || operator;
+    if (auditor || client_has_role(client, CAREHUB__V1__OPERATOR_ROLE__VIEWER))
+        return true;
     if (what == CAREHUB__V1__QUERY__QUERY_LIST || what == CAREHUB__V1__QUERY__QUERY_STATUS)
         return registrar || operator;
     if (what == CAREHUB__V1__QUERY__QUERY_PATIENT)
         return registrar;
-    return operator&& what == CAREHUB__V1__QUERY__QUERY_INBOX_ITEMS;
+    return operator&&(what == CAREHUB__V1__QUERY__QUERY_INBOX_ITEMS || what == CAREHUB__V1__QUERY__QUERY_REPLAY);
 }
 
 void query(struct core *core, struct session *session, const Carehub__V1__Query *query)
@@ -481,6 +390,12 @@ void query(struct core *core, struct session *session, const Carehub__V1__Query 
         break;
     case CAREHUB__V1__QUERY__QUERY_OPEN:
         open_query(core, session, query, answer);
+        break;
+    case CAREHUB__V1__QUERY__QUERY_REPLAY:
+        replay_query(core, session, query->replay, answer);
+        break;
+    case CAREHUB__V1__QUERY__QUERY_POLICY_DIFF:
+        policy_diff_query(core, session, query, answer);
         break;
     case CAREHUB__V1__QUERY__QUERY__NOT_SET:
     default:

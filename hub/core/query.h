@@ -21,10 +21,21 @@
 #define PatientAnswer_DESCRIPTOR carehub__v1__patient_answer__descriptor
 #define InboxItemsAnswer_DESCRIPTOR carehub__v1__inbox_items_answer__descriptor
 #define ExportAnswer_DESCRIPTOR carehub__v1__export_answer__descriptor
+#define PolicyDiffAnswer_DESCRIPTOR carehub__v1__policy_diff_answer__descriptor
+#define ReplayAnswer_DESCRIPTOR carehub__v1__replay_answer__descriptor
+#define ReplayCount_DESCRIPTOR carehub__v1__replay_count__descriptor
 #define OpenAnswer_DESCRIPTOR carehub__v1__open_answer__descriptor
 
 /* An array of so many strings, in the batch's arena. */
 char **strings(struct arena *arena, size_t n);
+/* Who asks about a person leaves an entry. */
+void log_reading(struct core *core, const struct session *session, const char *question, uint64_t patient,
+                 uint64_t event_place, uint32_t of_actor);
+void patient_query(struct core *core, struct session *session, const Carehub__V1__Query *query,
+                   Carehub__V1__Answer *answer);
+/* Starts it; the rest is done by policy_diff_step (core_private.h). */
+void policy_diff_query(struct core *core, struct session *session, const Carehub__V1__Query *query,
+                       Carehub__V1__Answer *answer);
 void list_query(struct core *core, const Carehub__V1__Query *query, Carehub__V1__Answer *answer);
 
 #endif

@@ -33,6 +33,7 @@ static const struct reason {
     {REASON(DECISION_FAILED),
      "The registry holds something that contradicts itself, so nothing was given out: have it mended."},
     {REASON(RESTRICTED_BY_PERSON), "The person has set that this actor or role gets nothing of this type."},
+    {REASON(NOBODY_IN_LINE), "It was not read in time, and nobody is left to be told instead."},
     {REASON(ACTOR_SUSPENDED), "The actor is suspended; waits until that is over, or the deadline."},
     {REASON(ROLE_UNKNOWN),
      "The access matrix does not know the role; adopt a policy that does, or mend the membership."},

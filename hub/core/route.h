@@ -12,6 +12,7 @@
 
 #include "carehub/v1/event.pb-c.h"
 #include "carehub/v1/log.pb-c.h"
+#include "carehub/v1/wire.pb-c.h"
 #include "hub_limits.h"
 #include "policy.h"
 
@@ -89,13 +90,25 @@ uint64_t route_consent(const Carehub__V1__PatientCard *patient, int64_t now_ms);
 
 /* ---- Explaining ------------------------------------------------------------------------------------------------- */
 
+/* What a finding names, besides the role; see FindingParts in wire.proto. Borrowed from what the input points to. */
+struct route_parts {
+    const char *actor, *policy;
+    Carehub__V1__EventType type;
+    Carehub__V1__Level level, cell;
+    Carehub__V1__GrantKind grant;
+    uint64_t place;
+    int64_t from_ms, until_ms;
+};
+
 /* One rule that was looked at. */
 struct route_rule {
     Carehub__V1__Reason code; /* what it says when it denies; or what grants */
     bool passed;
     bool decided;
     char role[NAME_MAX_BYTES + 1]; /* the role that it was looked at for, or "" */
-    char finding[200];             /* what was found, for people, in English; names actors, never patients */
+    Carehub__V1__Finding found;    /* what was found, for any language … */
+    struct route_parts parts;
+    char finding[200]; /* … and for people, in English; names actors, never patients */
 };
 
 enum { ROUTE_RULES_MIN = 16, ROUTE_RULES_MAX = 64 };

@@ -7,7 +7,7 @@
 #include <string.h>
 #include <time.h>
 
-#define SAY(...) snprintf(text, FINDING_BYTES, __VA_ARGS__)
+#define SAY(...) snprintf(to->finding, sizeof to->finding, __VA_ARGS__)
 
 static const char *level_name(int level)
 {
@@ -37,16 +37,18 @@ static const char *type_name(const struct look *look)
 
 /* ---- The actor -------------------------------------------------------------------------------------------------- */
 
-void find_known(const struct look *look, Carehub__V1__Reason denial, char text[FINDING_BYTES])
+void find_known(const struct look *look, Carehub__V1__Reason denial, struct route_rule *to)
 {
+    to->found = denial ? FOUND(NOT_REGISTERED) : FOUND(REGISTERED);
     if (denial)
         SAY("no actor has number %" PRIu32, look->number);
     else
         SAY("%s is registered", look->actor.name);
 }
 
-void find_received(const struct look *look, Carehub__V1__Reason denial, char text[FINDING_BYTES])
+void find_received(const struct look *look, Carehub__V1__Reason denial, struct route_rule *to)
 {
+    to->found = denial ? FOUND(NEVER_RECEIVED) : look->received ? FOUND(RECEIVED) : FOUND(NOTHING_TAKEN_BACK);
     if (denial)
         SAY("%s never received the event that is taken back", look->actor.name);
     else if (look->received)
@@ -55,16 +57,20 @@ void find_received(const struct look *look, Carehub__V1__Reason denial, char tex
         SAY("takes nothing back");
 }
 
-void find_standing(const struct look *look, Carehub__V1__Reason denial, char text[FINDING_BYTES])
+void find_standing(const struct look *look, Carehub__V1__Reason denial, struct route_rule *to)
 {
     const ProtobufCEnumValue *standing =
         protobuf_c_enum_descriptor_get_value(&carehub__v1__standing__descriptor, (int)look->actor.standing);
-    (void)denial;
+    to->found = denial == PASSED                    ? FOUND(ACTIVE)
+                : denial == REASON(ACTOR_SUSPENDED) ? FOUND(SUSPENDED)
+                : denial == REASON(ACTOR_ENDED)     ? FOUND(REGISTRATION_ENDED)
+                                                    : FOUND(STANDING_UNKNOWN);
     SAY("standing of %s: %s", look->actor.name, standing ? standing->name : "not a known one");
 }
 
-void find_excluded(const struct look *look, Carehub__V1__Reason denial, char text[FINDING_BYTES])
+void find_excluded(const struct look *look, Carehub__V1__Reason denial, struct route_rule *to)
 {
+    to->found = denial ? FOUND(EXCLUDED) : FOUND(NOT_EXCLUDED);
     SAY(denial ? "the person has excluded %s" : "the person has not excluded %s", look->actor.name);
 }
 
@@ -77,63 +83,95 @@ static const char *grant_name(const struct look *look)
     return kind ? kind->name : "unknown";
 }
 
-void find_relation(const struct look *look, Carehub__V1__Reason denial, char text[FINDING_BYTES])
+static Carehub__V1__Finding relation_found(const struct look *look, Carehub__V1__Reason denial)
 {
-    if (!look->relation) {
+    switch (denial) {
+    case REASON(RELATION_NOT_STARTED):
+        return look->grant ? FOUND(GRANT_NOT_STARTED) : FOUND(MEMBER_NOT_STARTED);
+    case REASON(RELATION_ENDED):
+        return look->grant ? FOUND(GRANT_ENDED) : FOUND(MEMBER_ENDED);
+    case REASON(DECISION_FAILED):
+        return FOUND(GRANT_UNSOUND);
+    default:
+        return look->grant ? FOUND(GRANT) : FOUND(MEMBER);
+    }
+}
+
+void find_relation(const struct look *look, Carehub__V1__Reason denial, struct route_rule *to)
+{
+    const Carehub__V1__PatientCard__Member *relation = look->relation;
+    if (!relation) {
+        to->found = FOUND(NO_RELATION);
         SAY("%s is not in the care team and has no grant", look->actor.name);
         return;
     }
     char from[DATE_BYTES], until[DATE_BYTES];
     const char *what = look->grant ? "grant" : "membership";
     const char *kind = look->grant ? grant_name(look) : "";
+    to->found = relation_found(look, denial);
+    to->parts.grant = relation->grant;
+    to->parts.place = relation->since;
+    to->parts.from_ms = relation->from_ms;
+    to->parts.until_ms = relation->until_ms;
     if (denial == REASON(DECISION_FAILED))
         SAY("%s %s of place %" PRIu64 " does not count: it has no end, is of no known kind, or belongs to the "
             "person's coordinator",
-            kind, what, look->relation->since);
+            kind, what, relation->since);
     else
-        SAY("%s%s%s of place %" PRIu64 ", from %s, until %s", kind, *kind ? " " : "", what, look->relation->since,
-            date(look->relation->from_ms, "then", from), date(look->relation->until_ms, "further notice", until));
+        SAY("%s%s%s of place %" PRIu64 ", from %s, until %s", kind, *kind ? " " : "", what, relation->since,
+            date(relation->from_ms, "then", from), date(relation->until_ms, "further notice", until));
 }
 
-void find_addressed(const struct look *look, Carehub__V1__Reason denial, char text[FINDING_BYTES])
+void find_addressed(const struct look *look, Carehub__V1__Reason denial, struct route_rule *to)
 {
     size_t n = look->question->in->n_addressees;
+    to->found = n == 0 ? FOUND(ADDRESSED_TO_ALL) : denial ? FOUND(NOT_ADDRESSED) : FOUND(ADDRESSED);
     if (n == 0)
         SAY("addressed to nobody in particular");
     else
         SAY("%s among its %zu addressees", denial ? "neither actor nor role is" : "actor or role is", n);
 }
 
-void find_role(const struct look *look, Carehub__V1__Reason denial, char text[FINDING_BYTES])
+void find_role(const struct look *look, Carehub__V1__Reason denial, struct route_rule *to)
 {
-    SAY("policy '%s' %s the role '%s'", policy_name(look->question->in->policy), denial ? "does not know" : "knows",
-        look->relation->role);
+    to->found = denial ? FOUND(ROLE_UNKNOWN) : FOUND(ROLE_KNOWN);
+    to->parts.policy = policy_name(look->question->in->policy);
+    SAY("policy '%s' %s the role '%s'", to->parts.policy, denial ? "does not know" : "knows", look->relation->role);
 }
 
-void find_cell(const struct look *look, Carehub__V1__Reason denial, char text[FINDING_BYTES])
+void find_cell(const struct look *look, Carehub__V1__Reason denial, struct route_rule *to)
 {
     const Carehub__V1__PatientCard__Member *relation = look->relation;
+    Carehub__V1__Level cell = (Carehub__V1__Level)look->cell->level;
     bool insurance = look->grant && relation->grant == CAREHUB__V1__GRANT_KIND__INSURANCE;
-    (void)denial;
-    int n = SAY("cell %s/%s: %s%s%s%s", type_name(look), relation->role, level_name(look->cell->level),
+    to->found = look->level > cell   ? FOUND(CELL_LIFTED)
+                : look->level < cell ? FOUND(CELL_LOWERED)
+                : denial             ? FOUND(CELL_NONE)
+                                     : FOUND(CELL);
+    to->parts.cell = cell;
+    int n = SAY("cell %s/%s: %s%s%s%s", type_name(look), relation->role, level_name((int)cell),
                 look->cell->by_relation ? ", by relation" : "", look->cell->restricted ? ", restricted" : "",
                 look->cell->personal ? ", personal" : "");
-    if (n > 0 && n < FINDING_BYTES && look->level > look->cell->level)
-        snprintf(text + n, (size_t)(FINDING_BYTES - n), "; the person's own setting lifts it to %s",
-                 level_name((int)look->level));
-    if (n > 0 && n < FINDING_BYTES && look->level < look->cell->level)
-        snprintf(text + n, (size_t)(FINDING_BYTES - n), "; the %s lowers it to %s",
+    if (n < 0 || n >= (int)sizeof to->finding)
+        return;
+    char *rest = to->finding + n;
+    size_t room = sizeof to->finding - (size_t)n;
+    if (look->level > cell)
+        snprintf(rest, room, "; the person's own setting lifts it to %s", level_name((int)look->level));
+    if (look->level < cell)
+        snprintf(rest, room, "; the %s lowers it to %s",
                  insurance     ? "insurer's grant"
                  : look->grant ? "grant"
                                : "membership",
                  level_name((int)look->level));
 }
 
-void find_settings(const struct look *look, Carehub__V1__Reason denial, char text[FINDING_BYTES])
+void find_settings(const struct look *look, Carehub__V1__Reason denial, struct route_rule *to)
 {
     size_t n = 0;
     for (size_t i = 0; i < look->question->card->n_settings; i++)
         n += !look->question->card->settings[i]->relaxes;
+    to->found = n == 0 ? FOUND(NO_RESTRICTIONS) : denial ? FOUND(RESTRICTED_TO_NOTHING) : FOUND(RESTRICTIONS);
     if (n == 0)
         SAY("the person has set no restrictions");
     else if (denial)
@@ -144,17 +182,28 @@ void find_settings(const struct look *look, Carehub__V1__Reason denial, char tex
             level_name((int)look->level));
 }
 
-void find_restricted(const struct look *look, Carehub__V1__Reason denial, char text[FINDING_BYTES])
+void find_restricted(const struct look *look, Carehub__V1__Reason denial, struct route_rule *to)
 {
-    if (!is_confidential(look->question->in))
+    bool confidential = is_confidential(look->question->in);
+    to->found = !confidential ? FOUND(NOT_CONFIDENTIAL) : denial ? FOUND(CONFIDENTIAL) : FOUND(CONFIDENTIAL_ALLOWED);
+    if (!confidential)
         SAY("the event is not confidential");
     else
         SAY("the event is confidential, and the cell %s 'restricted'", denial ? "does not say" : "says");
 }
 
-void find_consent(const struct look *look, Carehub__V1__Reason denial, char text[FINDING_BYTES])
+void find_consent(const struct look *look, Carehub__V1__Reason denial, struct route_rule *to)
 {
     const Carehub__V1__PatientCard__Consent *consent = look->question->consent;
+    to->found = look->by_relation ? FOUND(RELATION_ENOUGH)
+                : !consent        ? FOUND(NO_CONSENT)
+                : denial          ? FOUND(CONSENT_COVERS_NOTHING)
+                                  : FOUND(CONSENT);
+    if (consent && !look->by_relation) {
+        to->parts.place = consent->since;
+        to->parts.from_ms = consent->from_ms;
+        to->parts.until_ms = consent->until_ms;
+    }
     if (look->by_relation)
         SAY("%s; the care relation is enough for this cell",
             consent ? "consent covers less than the cell" : "no consent in force");
@@ -166,22 +215,29 @@ void find_consent(const struct look *look, Carehub__V1__Reason denial, char text
         SAY("consent of place %" PRIu64 "; view at level %s", consent->since, level_name((int)look->level));
 }
 
-void find_deceased(const struct look *look, Carehub__V1__Reason denial, char text[FINDING_BYTES])
+void find_deceased(const struct look *look, Carehub__V1__Reason denial, struct route_rule *to)
 {
-    if (!look->question->card->deceased)
+    bool deceased = look->question->card->deceased;
+    to->found = !deceased ? FOUND(NO_DEATH) : denial ? FOUND(DECEASED) : FOUND(SENT_AFTER_DEATH);
+    if (!deceased)
         SAY("no death is recorded");
     else
         SAY("the person has died; %s %s sent after death", type_name(look), denial ? "is not" : "is still");
 }
 
-void find_own(const struct look *look, Carehub__V1__Reason denial, char text[FINDING_BYTES])
+void find_own(const struct look *look, Carehub__V1__Reason denial, struct route_rule *to)
 {
+    to->found = denial ? FOUND(OWN_EVENT) : FOUND(OTHERS_EVENT);
     SAY(denial ? "%s published it" : "%s did not publish it", look->actor.name);
 }
 
-void find_inbox(const struct look *look, Carehub__V1__Reason denial, char text[FINDING_BYTES])
+void find_inbox(const struct look *look, Carehub__V1__Reason denial, struct route_rule *to)
 {
     const char *same = look->received ? " that had the original" : "";
+    to->found = !denial                        ? FOUND(INBOX)
+                : denial == REASON(INBOX_FULL) ? FOUND(INBOX_FULL)
+                : look->received               ? FOUND(NO_INBOX_OF_ORIGINAL)
+                                               : FOUND(NO_INBOX);
     if (!denial)
         SAY("%d open inbox%s%s take%s %s", look->n_inboxes, look->n_inboxes == 1 ? "" : "es", same,
             look->n_inboxes == 1 ? "s" : "", type_name(look));
@@ -207,6 +263,8 @@ static struct route_rule *row(struct record *record, const char *role, Carehub__
     rule->passed = passed;
     rule->decided = false;
     snprintf(rule->role, sizeof rule->role, "%s", role ? role : "");
+    rule->found = CAREHUB__V1__FINDING__FINDING_UNSPECIFIED;
+    rule->parts = (struct route_parts){0};
     rule->finding[0] = '\0';
     return rule;
 }
@@ -215,7 +273,10 @@ static void seen(void *ctx, const struct look *look, const struct rule *rule, Ca
 {
     struct route_rule *to =
         row(ctx, look->relation ? look->relation->role : NULL, denial ? denial : rule->code, denial == PASSED);
-    rule->finding(look, denial, to->finding);
+    to->parts.actor = look->actor.name;
+    to->parts.type = look->question->in->type;
+    to->parts.level = look->level;
+    rule->finding(look, denial, to);
 }
 
 static void record_relation(struct record *record, struct look *look, int relation)
@@ -239,6 +300,10 @@ static void record_relations(struct record *record, struct look *look, int best)
 static void record_end(struct record *record, const struct route_decision *decision)
 {
     struct route_rule *end = row(record, decision->role, decision->reason, decision->outcome == OUTCOME(DELIVER));
+    end->found = decision->outcome != OUTCOME(DELIVER) ? FOUND(NOT_DELIVERED)
+                 : decision->notice                    ? FOUND(NOTICE)
+                                                       : FOUND(DELIVERED);
+    end->parts.level = decision->level;
     if (decision->outcome == OUTCOME(DELIVER))
         snprintf(end->finding, sizeof end->finding, "delivered to %d inbox%s, %s%s", decision->n_inboxes,
                  decision->n_inboxes == 1 ? "" : "es", decision->notice ? "without content" : "at level ",

@@ -34,10 +34,8 @@ struct look {
     uint32_t inboxes[ROUTE_SLOTS_MAX];
 };
 
-enum { FINDING_BYTES = 200 };
-
-/* Says in `text` what a rule found; `denial` is what it returned. */
-typedef void rule_finding_fn(const struct look *look, Carehub__V1__Reason denial, char text[FINDING_BYTES]);
+/* Says in `to` what a rule found: its code, parts and text. `denial` is what it returned. */
+typedef void rule_finding_fn(const struct look *look, Carehub__V1__Reason denial, struct route_rule *to);
 
 struct rule {
     Carehub__V1__Reason code;                        /* its usual denial */
@@ -87,6 +85,7 @@ rule_finding_fn find_known, find_received, find_standing, find_excluded, find_re
 
 /* Short names for what is used most. */
 #define REASON(name) CAREHUB__V1__REASON__##name
+#define FOUND(name) CAREHUB__V1__FINDING__FOUND_##name
 #define LEVEL(name) CAREHUB__V1__LEVEL__##name
 #define OUTCOME(name) CAREHUB__V1__OUTCOME__##name
 #define PASSED REASON(REASON_UNSPECIFIED)

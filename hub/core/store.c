@@ -13,7 +13,7 @@
 enum { WAL_CHECKPOINT_PAGES = 4000, CACHE_KIB = 64 << 10, WAL_MAX_BYTES = 64 << 20 };
 
 /* Bodies are sealed. No index is in random order over the history: ids are time-ordered, everything else is by number,
- * and the one random index (identifier) grows with the persons, not with the events. */
+ * and the one random index (identifier) grows with the persons, not with the events; of_person is made behind. */
 static const char *const schema[] = {
     /* version 1 */
     "CREATE TABLE hub_key (which INTEGER PRIMARY KEY, wrapped BLOB NOT NULL) STRICT;"
@@ -42,6 +42,15 @@ static const char *const schema[] = {
     /* version 2 */
     "CREATE TABLE due (at_ms INTEGER NOT NULL, subject INTEGER NOT NULL, PRIMARY KEY (at_ms, subject)) STRICT,"
     "  WITHOUT ROWID;",
+    /* version 3: of_person is in random order, and made behind the hot path. Nobody is told of what was not read before
+       there was such a thing. */
+    "CREATE TABLE of_person (person INTEGER NOT NULL, place INTEGER NOT NULL, PRIMARY KEY (person, place)) STRICT,"
+    "  WITHOUT ROWID;"
+    "CREATE TABLE work (kind INTEGER NOT NULL, at_ms INTEGER NOT NULL, place INTEGER NOT NULL, body BLOB NOT NULL,"
+    "  PRIMARY KEY (kind, at_ms, place)) STRICT, WITHOUT ROWID;"
+    "CREATE TABLE unread (told_nobody INTEGER NOT NULL, due_ms INTEGER NOT NULL, place INTEGER NOT NULL,"
+    "  actor INTEGER NOT NULL, PRIMARY KEY (told_nobody, due_ms, place, actor)) STRICT, WITHOUT ROWID;"
+    "INSERT INTO number SELECT 'unread-from-place', coalesce(max(place), 0) FROM entry;",
 };
 static_assert(sizeof schema / sizeof *schema == STORE_SCHEMA_VERSION, "one step for each version");
 
@@ -91,6 +100,24 @@ static const char *const sql[STATEMENTS] = {
     [STEP_PUT] = "INSERT OR REPLACE INTO step VALUES (?1, ?2, ?3, ?4)",
     [STEP_FIND] = "SELECT place FROM step WHERE inbox = ?1 AND lane = ?2 AND number >= ?3 ORDER BY number, place "
                   "LIMIT ?4",
+    [CARD_FIRST] = "SELECT min(from_place) FROM card WHERE kind = ?1 AND number = ?2",
+    [STEP_OF] = "SELECT place FROM step WHERE inbox = ?1 AND lane = ?2 AND number = ?3 AND place > ?4 ORDER BY place "
+                "LIMIT ?5",
+    [ACKED_PLACES] = "SELECT place FROM acked WHERE inbox = ?1 AND lane = ?2 AND kind = ?3 AND last_number >= ?4 "
+                     "AND place > ?5 ORDER BY last_number, place LIMIT ?6",
+    [OF_PERSON_PUT] = "INSERT OR IGNORE INTO of_person VALUES (?1, ?2)",
+    [OF_PERSON_NEXT] = "SELECT place FROM of_person WHERE person = ?1 AND place >= ?2 ORDER BY place LIMIT 1",
+    [OF_PERSON_LAST] = "SELECT place FROM of_person WHERE person = ?1 AND place < ?2 ORDER BY place DESC LIMIT 1",
+    [WORK_PUT] = "INSERT OR REPLACE INTO work VALUES (?1, ?2, ?3, ?4)",
+    [WORK_NEXT] = "SELECT at_ms, place, body FROM work WHERE kind = ?1 AND at_ms <= ?2 AND (at_ms, place) > (?3, ?4) "
+                  "ORDER BY at_ms, place LIMIT 1",
+    [WORK_REMOVE] = "DELETE FROM work WHERE kind = ?1 AND at_ms = ?2 AND place = ?3",
+    [WORK_COUNT] = "SELECT count(*) FROM work WHERE kind = ?1",
+    [UNREAD_PUT] = "INSERT OR IGNORE INTO unread VALUES (?1, ?2, ?3, ?4)",
+    [UNREAD_REMOVE] = "DELETE FROM unread WHERE told_nobody = ?1 AND due_ms = ?2 AND place = ?3 AND actor = ?4",
+    [UNREAD_DUE] = "SELECT told_nobody, due_ms, place, actor FROM unread WHERE told_nobody = ?1 AND due_ms <= ?2 "
+                   "ORDER BY due_ms, place, actor LIMIT ?3",
+    [UNREAD_COUNT] = "SELECT count(*) FROM unread WHERE told_nobody = 1",
     [COMMIT_TIME_PUT] = "INSERT OR REPLACE INTO commit_time VALUES (?1, ?2)",
     [COMMIT_TIME_FIND] = "SELECT at_ms FROM commit_time WHERE last_place >= ?1 ORDER BY last_place LIMIT 1",
 };

@@ -19,7 +19,7 @@
 #include "arena.h"
 #include "vault.h"
 
-enum { STORE_SCHEMA_VERSION = 2, STORE_ERROR_BYTES = 512 };
+enum { STORE_SCHEMA_VERSION = 3, STORE_ERROR_BYTES = 512 };
 
 enum store_result { STORE_OK = 0, STORE_NONE = 1, STORE_DAMAGED = 2 };
 
@@ -62,6 +62,8 @@ void store_card_put(struct store *store, enum card_kind kind, uint64_t number, u
 /* The version in force at a place, that place's own included. */
 enum store_result store_card_get(struct store *store, enum card_kind kind, uint64_t number, uint64_t at_place,
                                  struct arena *arena, struct card *card);
+/* The place of its first version, or 0. */
+uint64_t store_card_first(struct store *store, enum card_kind kind, uint64_t number);
 /* Calls `each` with the latest version of every card of a kind, by number. */
 enum store_result store_card_each(struct store *store, enum card_kind kind, struct arena *arena,
                                   void (*each)(void *ctx, const struct card *card), void *ctx);
@@ -131,14 +133,53 @@ uint64_t store_acked_find(struct store *store, uint32_t inbox, int lane, int kin
 
 /* An entry about one delivery, or about a range that ends with `number`. Inbox 0: an entry about the event at place
  * `number`, with one of these instead of a lane. */
-enum { STEP_LANE_HELD = 0, STEP_LANE_CORRECTED = 1 };
+enum { STEP_LANE_HELD = 0, STEP_LANE_CORRECTED = 1, STEP_LANE_LATER = 2, STEP_LANE_REPLAY_END = 3 };
 void store_step_put(struct store *store, uint32_t inbox, int lane, uint64_t number, uint64_t place);
 /* The places of steps from `number` on, in order, at most max. Returns their count. */
 int store_steps_find(struct store *store, uint32_t inbox, int lane, uint64_t number, uint64_t *places, int max);
 
+/* The places of steps of exactly that number behind `after`, in order, at most max. Returns their count. */
+int store_steps_of(struct store *store, uint32_t inbox, int lane, uint64_t number, uint64_t after, uint64_t *places,
+                   int max);
+/* The acknowledgement entries whose ranges may cover a number, at most max. Returns their count. */
+int store_acked_places(struct store *store, uint32_t inbox, int lane, int kind, uint64_t number, uint64_t after,
+                       uint64_t *places, int max);
+
 /* When the commit that ended with last_place was on disk. */
 void store_commit_time_put(struct store *store, uint64_t last_place, int64_t at_ms);
 int64_t store_commit_time_find(struct store *store, uint64_t place);
+
+/* ---- What is made behind the hot path (behind.c), and worked off later (store_behind.c) -------------------------- */
+
+/* Entries by the person that they concern. Like `due` only numbers, not sealed: what is found is checked. */
+void store_of_person_put(struct store *store, uint64_t person, uint64_t place);
+/* The first of a person's from a place on; the last before a place. 0: none. */
+uint64_t store_of_person_next(struct store *store, uint64_t person, uint64_t from_place);
+uint64_t store_of_person_last(struct store *store, uint64_t person, uint64_t before_place);
+
+/* Later deliveries to be made for the fact at a place, from at_ms on; those of one kind in order of time. */
+enum work_kind { WORK_LATE_JOINER = 0, WORK_REPLAY = 1 };
+void store_work_put(struct store *store, enum work_kind kind, int64_t at_ms, uint64_t place, const void *body,
+                    size_t size);
+/* The first that is due behind (after_ms, after_place), which it sets to what it found. */
+enum store_result store_work_next(struct store *store, enum work_kind kind, int64_t now_ms, int64_t *after_ms,
+                                  uint64_t *after_place, struct arena *arena, struct card *card);
+void store_work_remove(struct store *store, enum work_kind kind, int64_t at_ms, uint64_t place);
+uint64_t store_work_count(struct store *store, enum work_kind kind);
+
+/* Deliveries to be read by a time: the decision's place and its actor. `told_nobody`: it was not, and nobody was left
+ * to be told instead; such are looked at again. */
+struct unread {
+    bool told_nobody;
+    int64_t due_ms;
+    uint64_t place;
+    uint32_t actor;
+};
+void store_unread_put(struct store *store, const struct unread *unread);
+void store_unread_remove(struct store *store, const struct unread *unread);
+/* Those that are due, first those that are told nobody of yet; at most max. Returns their count. */
+int store_unread_due(struct store *store, int64_t now_ms, struct unread *due, int max);
+uint64_t store_unread_count(struct store *store); /* of which nobody was told */
 
 uint64_t store_size_bytes(struct store *store);
 uint64_t store_wal_bytes(struct store *store);

@@ -1,4 +1,5 @@
-/* store_private.h - what store.c (the database and its statements) and store_rows.c (the rows) share. */
+/* store_private.h - what store.c (the database and its statements), store_rows.c and store_behind.c (the rows) share.
+ */
 #ifndef CAREHUB_STORE_PRIVATE_H
 #define CAREHUB_STORE_PRIVATE_H
 
@@ -48,6 +49,20 @@ enum statement {
     STEP_FIND,
     COMMIT_TIME_PUT,
     COMMIT_TIME_FIND,
+    CARD_FIRST,
+    STEP_OF,
+    ACKED_PLACES,
+    OF_PERSON_PUT,
+    OF_PERSON_NEXT,
+    OF_PERSON_LAST,
+    WORK_PUT,
+    WORK_NEXT,
+    WORK_REMOVE,
+    WORK_COUNT,
+    UNREAD_PUT,
+    UNREAD_REMOVE,
+    UNREAD_DUE,
+    UNREAD_COUNT,
     STATEMENTS
 };
 
@@ -59,5 +74,33 @@ struct store {
     int wal_pages;     /* since the last checkpoint */
     struct arena seal; /* for what is about to be bound */
 };
+
+/* ---- store_rows.c ------------------------------------------------------------------------------------------------ */
+
+/* Where a row stands: what its seal is bound to. */
+struct row {
+    int64_t table, a, b, c;
+};
+
+/* A statement with its first numbers bound: bind_numbers(store, STATEMENT, NUMBERS(a, b)). */
+sqlite3_stmt *bind_numbers(struct store *store, enum statement which, int n, const int64_t numbers[]);
+
+#define NUMBERS(...)                                                                                                   \
+    sizeof((int64_t[]){__VA_ARGS__}) / sizeof(int64_t), (const int64_t[])                                              \
+    {                                                                                                                  \
+        __VA_ARGS__                                                                                                    \
+    }
+
+/* One row's first column, as a number. */
+int64_t number_of(struct store *store, sqlite3_stmt *statement, int64_t otherwise);
+/* All rows' first columns, at most max. Returns their count. */
+int numbers_of(struct store *store, sqlite3_stmt *statement, uint64_t *numbers, int max);
+/* Steps to the next row; false at the end. */
+bool next_row(struct store *store, sqlite3_stmt *statement);
+/* Binds the sealed body at `index`, runs, and gives the memory back. */
+void run_sealed(struct store *store, sqlite3_stmt *statement, int index, const struct row *row, const void *body,
+                size_t size);
+enum store_result open_sealed(struct store *store, sqlite3_stmt *statement, int column, const struct row *row,
+                              struct arena *arena, struct card *card);
 
 #endif

@@ -1,8 +1,7 @@
 /* The rows of the store's tables: bound, sealed, read back. What each table is for is said in store.h and store.c. */
 #include "store_private.h"
 
-/* A statement with its first numbers bound. */
-static sqlite3_stmt *bind(struct store *store, enum statement which, int n, const int64_t numbers[])
+sqlite3_stmt *bind_numbers(struct store *store, enum statement which, int n, const int64_t numbers[])
 {
     sqlite3_stmt *statement = store->statements[which];
     for (int i = 0; i < n; i++)
@@ -10,14 +9,7 @@ static sqlite3_stmt *bind(struct store *store, enum statement which, int n, cons
     return statement;
 }
 
-#define NUMBERS(...)                                                                                                   \
-    sizeof((int64_t[]){__VA_ARGS__}) / sizeof(int64_t), (const int64_t[])                                              \
-    {                                                                                                                  \
-        __VA_ARGS__                                                                                                    \
-    }
-
-/* One row's first column, as a number. */
-static int64_t number_of(struct store *store, sqlite3_stmt *statement, int64_t otherwise)
+int64_t number_of(struct store *store, sqlite3_stmt *statement, int64_t otherwise)
 {
     int result = sqlite3_step(statement);
     if (result != SQLITE_ROW && result != SQLITE_DONE)
@@ -31,14 +23,8 @@ static int64_t number_of(struct store *store, sqlite3_stmt *statement, int64_t o
 
 /* ---- Sealed rows ------------------------------------------------------------------------------------------------ */
 
-/* Where a row stands: what its seal is bound to. */
-struct row {
-    int64_t table, a, b, c;
-};
-
-/* Binds the sealed body at `index`, runs, and gives the memory back. */
-static void run_sealed(struct store *store, sqlite3_stmt *statement, int index, const struct row *row, const void *body,
-                       size_t size)
+void run_sealed(struct store *store, sqlite3_stmt *statement, int index, const struct row *row, const void *body,
+                size_t size)
 {
     uint8_t *sealed = arena_alloc(&store->seal, size + VAULT_OVERHEAD_BYTES);
     vault_seal(store->vault, vault_key(store->vault, VAULT_STATE), row, sizeof *row, body, size, sealed);
@@ -48,8 +34,8 @@ static void run_sealed(struct store *store, sqlite3_stmt *statement, int index, 
     arena_reset(&store->seal);
 }
 
-static enum store_result open_sealed(struct store *store, sqlite3_stmt *statement, int column, const struct row *row,
-                                     struct arena *arena, struct card *card)
+enum store_result open_sealed(struct store *store, sqlite3_stmt *statement, int column, const struct row *row,
+                              struct arena *arena, struct card *card)
 {
     size_t size = (size_t)sqlite3_column_bytes(statement, column);
     if (size < VAULT_OVERHEAD_BYTES)
@@ -62,8 +48,7 @@ static enum store_result open_sealed(struct store *store, sqlite3_stmt *statemen
                : STORE_DAMAGED;
 }
 
-/* Steps to the next row; false at the end. */
-static bool next_row(struct store *store, sqlite3_stmt *statement)
+bool next_row(struct store *store, sqlite3_stmt *statement)
 {
     int result = sqlite3_step(statement);
     if (result == SQLITE_ROW)
@@ -74,20 +59,29 @@ static bool next_row(struct store *store, sqlite3_stmt *statement)
     return false;
 }
 
+int numbers_of(struct store *store, sqlite3_stmt *statement, uint64_t *numbers, int max)
+{
+    int n = 0;
+    while (next_row(store, statement))
+        if (n < max)
+            numbers[n++] = (uint64_t)sqlite3_column_int64(statement, 0);
+    return n;
+}
+
 /* ---- Cards ------------------------------------------------------------------------------------------------------ */
 
 void store_card_put(struct store *store, enum card_kind kind, uint64_t number, uint64_t from_place, const void *body,
                     size_t size)
 {
     struct row row = {'c', kind, (int64_t)number, (int64_t)from_place};
-    sqlite3_stmt *statement = bind(store, CARD_PUT, NUMBERS(kind, (int64_t)number, (int64_t)from_place));
+    sqlite3_stmt *statement = bind_numbers(store, CARD_PUT, NUMBERS(kind, (int64_t)number, (int64_t)from_place));
     run_sealed(store, statement, 4, &row, body, size);
 }
 
 enum store_result store_card_get(struct store *store, enum card_kind kind, uint64_t number, uint64_t at_place,
                                  struct arena *arena, struct card *card)
 {
-    sqlite3_stmt *statement = bind(store, CARD_GET, NUMBERS(kind, (int64_t)number, (int64_t)at_place));
+    sqlite3_stmt *statement = bind_numbers(store, CARD_GET, NUMBERS(kind, (int64_t)number, (int64_t)at_place));
     if (!next_row(store, statement))
         return STORE_NONE;
     card->number = number;
@@ -98,10 +92,15 @@ enum store_result store_card_get(struct store *store, enum card_kind kind, uint6
     return result;
 }
 
+uint64_t store_card_first(struct store *store, enum card_kind kind, uint64_t number)
+{
+    return (uint64_t)number_of(store, bind_numbers(store, CARD_FIRST, NUMBERS(kind, (int64_t)number)), 0);
+}
+
 enum store_result store_card_each(struct store *store, enum card_kind kind, struct arena *arena,
                                   void (*each)(void *ctx, const struct card *card), void *ctx)
 {
-    sqlite3_stmt *statement = bind(store, CARD_EACH, NUMBERS(kind));
+    sqlite3_stmt *statement = bind_numbers(store, CARD_EACH, NUMBERS(kind));
     while (next_row(store, statement)) {
         struct card card = {.number = (uint64_t)sqlite3_column_int64(statement, 0),
                             .from_place = (uint64_t)sqlite3_column_int64(statement, 1)};
@@ -121,14 +120,14 @@ void store_subject_create(struct store *store, uint64_t subject, uint8_t key[VAU
 {
     uint8_t wrapped[VAULT_WRAPPED_BYTES];
     vault_subject_create(store->vault, subject, key, wrapped);
-    sqlite3_stmt *statement = bind(store, SUBJECT_PUT, NUMBERS((int64_t)subject));
+    sqlite3_stmt *statement = bind_numbers(store, SUBJECT_PUT, NUMBERS((int64_t)subject));
     sqlite3_bind_blob(statement, 2, wrapped, sizeof wrapped, SQLITE_STATIC);
     store_run(store, statement);
 }
 
 enum store_result store_subject_key(struct store *store, uint64_t subject, uint8_t key[VAULT_KEY_BYTES])
 {
-    sqlite3_stmt *statement = bind(store, SUBJECT_GET, NUMBERS((int64_t)subject));
+    sqlite3_stmt *statement = bind_numbers(store, SUBJECT_GET, NUMBERS((int64_t)subject));
     if (!next_row(store, statement))
         return STORE_NONE;
     bool good = sqlite3_column_bytes(statement, 0) == VAULT_WRAPPED_BYTES &&
@@ -249,12 +248,12 @@ int64_t store_number_get(struct store *store, const char *name, int64_t otherwis
 void store_lane_put(struct store *store, uint32_t inbox, int lane, const void *body, size_t size)
 {
     struct row row = {'l', inbox, lane, 0};
-    run_sealed(store, bind(store, LANE_PUT, NUMBERS(inbox, lane)), 3, &row, body, size);
+    run_sealed(store, bind_numbers(store, LANE_PUT, NUMBERS(inbox, lane)), 3, &row, body, size);
 }
 
 enum store_result store_lane_get(struct store *store, uint32_t inbox, int lane, struct arena *arena, struct card *card)
 {
-    sqlite3_stmt *statement = bind(store, LANE_GET, NUMBERS(inbox, lane));
+    sqlite3_stmt *statement = bind_numbers(store, LANE_GET, NUMBERS(inbox, lane));
     if (!next_row(store, statement))
         return STORE_NONE;
     struct row row = {'l', inbox, lane, 0};
@@ -267,13 +266,14 @@ void store_segment_put(struct store *store, uint32_t inbox, int lane, uint64_t l
                        size_t size)
 {
     struct row row = {'s', inbox, lane, (int64_t)last_number};
-    run_sealed(store, bind(store, SEGMENT_PUT, NUMBERS(inbox, lane, (int64_t)last_number)), 4, &row, body, size);
+    run_sealed(store, bind_numbers(store, SEGMENT_PUT, NUMBERS(inbox, lane, (int64_t)last_number)), 4, &row, body,
+               size);
 }
 
 enum store_result store_segment_get(struct store *store, uint32_t inbox, int lane, uint64_t number, struct arena *arena,
                                     struct card *card)
 {
-    sqlite3_stmt *statement = bind(store, SEGMENT_GET, NUMBERS(inbox, lane, (int64_t)number));
+    sqlite3_stmt *statement = bind_numbers(store, SEGMENT_GET, NUMBERS(inbox, lane, (int64_t)number));
     if (!next_row(store, statement))
         return STORE_NONE;
     card->number = (uint64_t)sqlite3_column_int64(statement, 0);
@@ -285,24 +285,24 @@ enum store_result store_segment_get(struct store *store, uint32_t inbox, int lan
 
 void store_segments_drop(struct store *store, uint32_t inbox, int lane, uint64_t through_number)
 {
-    store_run(store, bind(store, SEGMENT_DROP, NUMBERS(inbox, lane, (int64_t)through_number)));
+    store_run(store, bind_numbers(store, SEGMENT_DROP, NUMBERS(inbox, lane, (int64_t)through_number)));
 }
 
 void store_exception_put(struct store *store, uint32_t inbox, int lane, uint64_t number, const void *body, size_t size)
 {
     struct row row = {'x', inbox, lane, (int64_t)number};
-    run_sealed(store, bind(store, EXCEPTION_PUT, NUMBERS(inbox, lane, (int64_t)number)), 4, &row, body, size);
+    run_sealed(store, bind_numbers(store, EXCEPTION_PUT, NUMBERS(inbox, lane, (int64_t)number)), 4, &row, body, size);
 }
 
 void store_exception_remove(struct store *store, uint32_t inbox, int lane, uint64_t number)
 {
-    store_run(store, bind(store, EXCEPTION_REMOVE, NUMBERS(inbox, lane, (int64_t)number)));
+    store_run(store, bind_numbers(store, EXCEPTION_REMOVE, NUMBERS(inbox, lane, (int64_t)number)));
 }
 
 enum store_result store_exception_each(struct store *store, uint32_t inbox, struct arena *arena,
                                        void (*each)(void *ctx, int lane, const struct card *card), void *ctx)
 {
-    sqlite3_stmt *statement = bind(store, EXCEPTION_EACH, NUMBERS(inbox));
+    sqlite3_stmt *statement = bind_numbers(store, EXCEPTION_EACH, NUMBERS(inbox));
     while (next_row(store, statement)) {
         int lane = sqlite3_column_int(statement, 0);
         struct card card = {.number = (uint64_t)sqlite3_column_int64(statement, 1)};
@@ -319,18 +319,18 @@ enum store_result store_exception_each(struct store *store, uint32_t inbox, stru
 void store_held_put(struct store *store, uint64_t place, uint32_t actor, const void *body, size_t size)
 {
     struct row row = {'h', (int64_t)place, actor, 0};
-    run_sealed(store, bind(store, HELD_PUT, NUMBERS((int64_t)place, actor)), 3, &row, body, size);
+    run_sealed(store, bind_numbers(store, HELD_PUT, NUMBERS((int64_t)place, actor)), 3, &row, body, size);
 }
 
 void store_held_remove(struct store *store, uint64_t place, uint32_t actor)
 {
-    store_run(store, bind(store, HELD_REMOVE, NUMBERS((int64_t)place, actor)));
+    store_run(store, bind_numbers(store, HELD_REMOVE, NUMBERS((int64_t)place, actor)));
 }
 
 enum store_result store_held_get(struct store *store, uint64_t place, uint32_t actor, struct arena *arena,
                                  struct card *card)
 {
-    sqlite3_stmt *statement = bind(store, HELD_GET, NUMBERS((int64_t)place, actor));
+    sqlite3_stmt *statement = bind_numbers(store, HELD_GET, NUMBERS((int64_t)place, actor));
     if (!next_row(store, statement))
         return STORE_NONE;
     struct row row = {'h', (int64_t)place, actor, 0};
@@ -360,35 +360,47 @@ enum store_result store_held_each(struct store *store, struct arena *arena,
 
 void store_acked_put(struct store *store, uint32_t inbox, int lane, int kind, uint64_t to, uint64_t place)
 {
-    store_run(store, bind(store, ACKED_PUT, NUMBERS(inbox, lane, kind, (int64_t)to, (int64_t)place)));
+    store_run(store, bind_numbers(store, ACKED_PUT, NUMBERS(inbox, lane, kind, (int64_t)to, (int64_t)place)));
 }
 
 uint64_t store_acked_find(struct store *store, uint32_t inbox, int lane, int kind, uint64_t number, uint64_t after)
 {
-    return (uint64_t)number_of(store,
-                               bind(store, ACKED_FIND, NUMBERS(inbox, lane, kind, (int64_t)number, (int64_t)after)), 0);
+    return (uint64_t)number_of(
+        store, bind_numbers(store, ACKED_FIND, NUMBERS(inbox, lane, kind, (int64_t)number, (int64_t)after)), 0);
+}
+
+int store_acked_places(struct store *store, uint32_t inbox, int lane, int kind, uint64_t number, uint64_t after,
+                       uint64_t *places, int max)
+{
+    return numbers_of(
+        store, bind_numbers(store, ACKED_PLACES, NUMBERS(inbox, lane, kind, (int64_t)number, (int64_t)after, max)),
+        places, max);
 }
 
 void store_step_put(struct store *store, uint32_t inbox, int lane, uint64_t number, uint64_t place)
 {
-    store_run(store, bind(store, STEP_PUT, NUMBERS(inbox, lane, (int64_t)number, (int64_t)place)));
+    store_run(store, bind_numbers(store, STEP_PUT, NUMBERS(inbox, lane, (int64_t)number, (int64_t)place)));
 }
 
 int store_steps_find(struct store *store, uint32_t inbox, int lane, uint64_t number, uint64_t *places, int max)
 {
-    sqlite3_stmt *statement = bind(store, STEP_FIND, NUMBERS(inbox, lane, (int64_t)number, max));
-    int n = 0;
-    while (next_row(store, statement))
-        places[n++] = (uint64_t)sqlite3_column_int64(statement, 0);
-    return n;
+    sqlite3_stmt *statement = bind_numbers(store, STEP_FIND, NUMBERS(inbox, lane, (int64_t)number, max));
+    return numbers_of(store, statement, places, max);
+}
+
+int store_steps_of(struct store *store, uint32_t inbox, int lane, uint64_t number, uint64_t after, uint64_t *places,
+                   int max)
+{
+    return numbers_of(store, bind_numbers(store, STEP_OF, NUMBERS(inbox, lane, (int64_t)number, (int64_t)after, max)),
+                      places, max);
 }
 
 void store_commit_time_put(struct store *store, uint64_t last_place, int64_t at_ms)
 {
-    store_run(store, bind(store, COMMIT_TIME_PUT, NUMBERS((int64_t)last_place, at_ms)));
+    store_run(store, bind_numbers(store, COMMIT_TIME_PUT, NUMBERS((int64_t)last_place, at_ms)));
 }
 
 int64_t store_commit_time_find(struct store *store, uint64_t place)
 {
-    return number_of(store, bind(store, COMMIT_TIME_FIND, NUMBERS((int64_t)place)), 0);
+    return number_of(store, bind_numbers(store, COMMIT_TIME_FIND, NUMBERS((int64_t)place)), 0);
 }

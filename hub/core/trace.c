@@ -168,10 +168,9 @@ static void follow_slot(struct core *core, const Entry *event, const Decision *d
 
 /* ---- One decision ----------------------------------------------------------------------------------------------- */
 
-static void decided_line(struct core *core, const Entry *entry, const Decision *decision, int64_t at_ms,
-                         Carehub__V1__TraceAnswer *answer)
+Carehub__V1__TraceLine *decision_line(struct core *core, const Entry *entry, const Decision *decision, int64_t at_ms)
 {
-    Carehub__V1__TraceLine *line = add(answer, trace_line(core, entry, STEP(DECIDED), at_ms));
+    Carehub__V1__TraceLine *line = trace_line(core, entry, STEP(DECIDED), at_ms);
     const struct actor *actor = registry_actor(&core->registry, decision->actor);
     line->actor = arena_strdup(&core->batch, actor ? actor->card->name : "");
     line->role = arena_strdup(&core->batch, decision->role);
@@ -180,32 +179,56 @@ static void decided_line(struct core *core, const Entry *entry, const Decision *
     line->level = decision->level;
     line->notice = decision->notice;
     line->deadline_ms = decision->deadline_ms;
+    return line;
 }
 
-/* What was held has, sooner or later, an entry that says what it became. */
-static void follow_held(struct core *core, const Entry *event, const Decision *decision,
+static void follow_slots(struct core *core, const Entry *event, const Decision *decision,
+                         Carehub__V1__TraceAnswer *answer)
+{
+    for (size_t i = 0; i < decision->n_slots; i++)
+        follow_slot(core, event, decision, decision->slots[i], answer);
+}
+
+/* What was held at a place has, sooner or later, an entry that says what it became. */
+static void follow_held(struct core *core, const Entry *event, const Decision *decision, uint64_t place,
                         Carehub__V1__TraceAnswer *answer)
 {
-    uint64_t places[STEPS_MAX];
-    int n = store_steps_find(core->store, 0, STEP_LANE_HELD, event->place, places, STEPS_MAX);
-    for (int i = 0; i < n; i++) {
-        const Entry *entry = entry_read(core, places[i], &core->batch);
+    while (store_steps_of(core->store, 0, STEP_LANE_HELD, event->place, place, &place, 1) == 1) {
+        const Entry *entry = entry_read(core, place, &core->batch);
         if (!entry || entry->what_case != CAREHUB__V1__ENTRY__WHAT_HELD || entry->held->event_place != event->place ||
             entry->held->decision->actor != decision->actor)
             continue;
-        decided_line(core, event, entry->held->decision, entry->at_ms, answer);
-        for (size_t s = 0; s < entry->held->decision->n_slots; s++)
-            follow_slot(core, event, entry->held->decision, entry->held->decision->slots[s], answer);
+        add(answer, decision_line(core, event, entry->held->decision, entry->at_ms));
+        follow_slots(core, event, entry->held->decision, answer);
+        if (entry->held->decision->outcome != OUTCOME(HOLD))
+            break;
     }
 }
 
 void trace_decision(struct core *core, const Entry *entry, const Decision *decision, Carehub__V1__TraceAnswer *answer)
 {
-    decided_line(core, entry, decision, entry->at_ms, answer);
+    add(answer, decision_line(core, entry, decision, entry->at_ms));
     if (decision->outcome == OUTCOME(HOLD))
-        follow_held(core, entry, decision, answer);
-    for (size_t i = 0; i < decision->n_slots; i++)
-        follow_slot(core, entry, decision, decision->slots[i], answer);
+        follow_held(core, entry, decision, entry->place, answer);
+    follow_slots(core, entry, decision, answer);
+}
+
+void trace_later(struct core *core, const Entry *event, uint32_t actor, Carehub__V1__TraceAnswer *answer)
+{
+    const Entry *entry;
+    for (uint64_t place = 0; (entry = later_next(core, event->place, &place, &core->batch));) {
+        const Carehub__V1__LaterEntry *later = entry->later;
+        const struct actor *instead_of = registry_actor(&core->registry, later->instead_of);
+        if (actor && actor != later->decision->actor)
+            continue;
+        Carehub__V1__TraceLine *line = add(answer, decision_line(core, event, later->decision, entry->at_ms));
+        line->cause = later->cause;
+        line->because = later->because;
+        line->instead_of = arena_strdup(&core->batch, instead_of ? instead_of->card->name : "");
+        if (later->decision->outcome == OUTCOME(HOLD))
+            follow_held(core, event, later->decision, place, answer);
+        follow_slots(core, event, later->decision, answer);
+    }
 }
 
 /* ---- The event -------------------------------------------------------------------------------------------------- */
@@ -226,7 +249,9 @@ void trace_query(struct core *core, const Carehub__V1__TraceQuery *query, Carehu
     add(trace, trace_line(core, entry, STEP(RECEIVED), event ? entry->event->received_ms : entry->at_ms));
     for (size_t i = 0; event && i < entry->event->n_decisions; i++)
         trace_decision(core, entry, entry->event->decisions[i], trace);
-    if (!event)
+    if (event)
+        trace_later(core, entry, 0, trace);
+    else
         add(trace, trace_line(core, entry, STEP(NOT_KEPT_STEP), entry->at_ms));
     int64_t confirmed_ms = store_commit_time_find(core->store, place);
     if (!confirmed_ms && core->commit_time_place >= place)

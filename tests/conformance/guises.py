@@ -25,12 +25,12 @@ def with_bom(data):
 # ---- HL7 v2 -----------------------------------------------------------------------------------------------------------
 
 def other_delimiters(data):
-    """|^~\\& replaced by five others that the file does not use."""
+    """|^~\\ replaced by four others that the file does not use; & stays, for many write it where it means itself."""
     headers = re.findall(rb"(?:^|[\r\n\x0b])(?:MSH|FHS|BHS)(.{5})", data)
     free = [c for c in b"!#$%*+;<=>?@_`{}" if c not in data]
-    if not headers or set(headers) != {b"|^~\\&"} or len(free) < 5:
+    if not headers or set(headers) != {b"|^~\\&"} or len(free) < 4:
         return None
-    return data.translate(bytes.maketrans(b"|^~\\&", bytes(free[:5])))
+    return data.translate(bytes.maketrans(b"|^~\\", bytes(free[:4])))
 
 
 def framed(data):
@@ -161,10 +161,18 @@ LINE_ENDS = {"LF": with_line_ends(b"\n"), "CR LF": with_line_ends(b"\r\n")}
 GUISES = {
     "hl7": {**LINE_ENDS, "CR": with_line_ends(b"\r"), "byte order mark": with_bom, "other delimiters": other_delimiters,
             "MLLP frame": framed, "blank lines": with_blank_lines, "ISO 8859-1": declared_latin1},
-    "kmehr": {**LINE_ENDS, "byte order mark": with_bom, "ISO 8859-1": in_encoding("ISO-8859-1"),
-              "UTF-16": in_encoding("UTF-16"), "prefix": with_prefix("kmehr"), "SOAP": in_soap,
+    "kmehr": {**LINE_ENDS, "byte order mark": with_bom, "ISO 8859-1": in_encoding("ISO-8859-1"), "prefix": with_prefix("kmehr"), "SOAP": in_soap,
               "no indentation": without_indentation},
     "fhir": {**LINE_ENDS, "byte order mark": with_bom, "minified": minified, "escaped, reordered": escaped,
              **{f"in a {kind}": in_bundle(kind) for kind in ("message", "transaction", "collection", "searchset")},
              **{f"as a {kind}": retyped(kind) for kind in ("transaction", "collection", "searchset")}},
+}
+
+# Where another guise says another thing, so that other events may come of it.
+OTHERWISE = {
+    ("pharmacy", "as a transaction"): "single lines, no longer the whole scheme",
+    ("pharmacy", "in a collection"): "a whole scheme, no longer a single line",
+    ("pharmacy", "in a searchset"): "a whole scheme, no longer a single line",
+    ("homecare", "in a collection"): "only message, transaction and batch are taken",
+    ("homecare", "in a searchset"): "only message, transaction and batch are taken",
 }

@@ -203,8 +203,8 @@ def fact_item(**fact):
 SYSTEM = "urn:e2e:patient"
 
 
-def patient_ref(value):
-    return reg.PatientRef(identifier={"system": SYSTEM, "value": value})
+def patient_ref(value, system=SYSTEM):
+    return reg.PatientRef(identifier={"system": system, "value": value})
 
 
 def discharge(patient, actor="", note="", event_id=None):
@@ -268,17 +268,17 @@ class Region:
         self.clients.append(client)
         return client
 
-    def patient(self, value, team=(), consent=True):
+    def patient(self, value, team=(), consent=True, system=SYSTEM):
         """Registers a patient; `team` is pairs of actor and role. Returns the hub's number."""
         number = self.operator.fact(patient_registered=reg.PatientRegistered(
-            identifiers=[{"system": SYSTEM, "value": value}])).number
+            identifiers=[{"system": system, "value": value}])).number
         if consent:
-            self.give_consent(value)
+            self.give_consent(value, system)
         for actor, role in team:
-            self.operator.fact(member_added=reg.MemberAdded(patient=patient_ref(value), actor=actor, role=role,
-                                                            basis=reg.THERAPEUTIC_RELATION))
+            self.operator.fact(member_added=reg.MemberAdded(patient=patient_ref(value, system), actor=actor,
+                                                            role=role, basis=reg.THERAPEUTIC_RELATION))
         return number
 
-    def give_consent(self, value):
+    def give_consent(self, value, system=SYSTEM):
         return self.operator.fact(consent_given=reg.ConsentGiven(
-            patient=patient_ref(value), purposes=["continuity-of-care"], given_by="person"))
+            patient=patient_ref(value, system), purposes=["continuity-of-care"], given_by="person"))

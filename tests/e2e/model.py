@@ -142,7 +142,23 @@ class State:
         elif what == "expiry":
             self._check_expiry(entry)
         elif what == "held":
-            self.events[entry.held.event_place][1][entry.held.decision.actor] = entry.held.decision
+            self._fold(entry.held.event_place, entry.held.decision)
+        elif what == "later" and entry.later.decision.actor:
+            self._fold(entry.later.event_place, entry.later.decision)
+
+    def _fold(self, event_place, later):
+        """What was delivered stays delivered; delivered twice, it was received in the wider view, in all the inboxes."""
+        decisions = self.events[event_place][1]
+        before = decisions.get(later.actor)
+        if before is None or before.outcome != log.DELIVER:
+            decisions[later.actor] = later
+        elif later.outcome == log.DELIVER:
+            both = log.Decision()
+            both.CopyFrom(later)
+            both.level = max(before.level, later.level)
+            both.notice = before.notice and later.notice
+            both.slots.extend(before.slots)
+            decisions[later.actor] = both
 
     def _person(self, entry):
         return self.people[entry.patient]
@@ -280,11 +296,13 @@ def ceiling(level):
 class Question:
     """One event, against the state at its place."""
 
-    def __init__(self, state, entry):
+    def __init__(self, state, entry, later=None):
+        """As of the event's own entry, or of one that decides about it later: then as if it came now, but for a
+        retraction, which is for those who had the original."""
         self.state, self.entry, self.event = state, entry, entry.event
-        self.now_ms = entry.at_ms
-        self.person = state.people.get(entry.patient, Person())
-        original = state.events.get(self.event.amends or self.event.retracts)
+        self.now_ms = (later or entry).at_ms
+        self.person = state.deciding(entry.patient) if later else state.people.get(entry.patient, Person())
+        original = state.events.get(self.event.retracts if later else self.event.amends or self.event.retracts)
         self.original = original[1] if original else {}
         self.corrects = bool(self.event.amends or self.event.retracts)
         consents = [c for c in self.person.consents if in_force(c, self.now_ms) and CONTINUITY in c.purposes]

@@ -3,10 +3,7 @@
 drops and stalls. Each promise is in the name of its test."""
 import os
 import pathlib
-import random
-import select
 import signal
-import socket
 import subprocess
 import sys
 import threading
@@ -15,6 +12,7 @@ import unittest
 
 import client as c
 import harness
+import network
 from carehub.v1 import log_pb2 as log
 from carehub.v1 import registry_pb2 as reg
 from carehub.v1 import wire_pb2 as wire
@@ -239,62 +237,6 @@ class SlowReceiverTest(unittest.TestCase):
             return int(statm.read().split()[1]) * os.sysconf("SC_PAGESIZE") >> 20
 
 
-class LossyProxy(threading.Thread):
-    """A TCP proxy that now and then cuts a connection, or lets nothing through for a while."""
-
-    def __init__(self, target, seed):
-        super().__init__(daemon=True)
-        self.target = target
-        self.random = random.Random(seed)
-        self.listener = socket.create_server(("127.0.0.1", 0))
-        self.endpoint = "tcp://127.0.0.1:%d" % self.listener.getsockname()[1]
-        self.peers = {}  # each socket's other end
-        self.stalled_until = {}
-        self.cuts = self.stalls = 0
-        self.lossy = True
-        self.ending = False
-
-    def accept(self):
-        inside, _ = self.listener.accept()
-        outside = socket.create_connection(self.target)
-        self.peers[inside], self.peers[outside] = outside, inside
-
-    def cut(self, one):
-        other = self.peers.pop(one)
-        del self.peers[other]
-        one.close()
-        other.close()
-
-    def move(self, one):
-        try:
-            data = one.recv(65536)
-            if data:
-                self.peers[one].sendall(data)
-        except OSError:
-            data = b""
-        if not data:
-            self.cut(one)
-        elif self.lossy and self.random.random() < 0.01:
-            self.cuts += 1
-            self.cut(one)
-        elif self.lossy and self.random.random() < 0.01:
-            self.stalls += 1
-            self.stalled_until[one] = time.monotonic() + self.random.random()
-
-    def run(self):
-        while not self.ending:
-            now = time.monotonic()
-            wanted = [s for s in self.peers if self.stalled_until.get(s, 0) < now]
-            ready, _, _ = select.select([self.listener, *wanted], [], [], 0.05)
-            for one in ready:
-                if one is self.listener:
-                    self.accept()
-                elif one in self.peers:
-                    self.move(one)
-        for one in [self.listener, *self.peers]:
-            one.close()
-
-
 class LossyNetworkTest(unittest.TestCase):
     """Publishers and receivers that only reach the hub over a network that drops and stalls."""
 
@@ -340,10 +282,9 @@ class LossyNetworkTest(unittest.TestCase):
         region = make_region()
         self.addCleanup(region.close)
         port = int(region.hub.endpoint.rsplit(":", 1)[1])
-        proxy = LossyProxy(("127.0.0.1", port), harness.SEED)
+        proxy = network.LossyProxy(("127.0.0.1", port), harness.SEED)
         proxy.start()
-        self.addCleanup(proxy.join)
-        self.addCleanup(setattr, proxy, "ending", True)
+        self.addCleanup(proxy.stop)
         events = [c.discharge("p") for _ in range(self.EVENTS)]
         publisher = threading.Thread(target=self.publish_all, args=(proxy, region, events))
         publisher.start()

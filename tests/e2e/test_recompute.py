@@ -130,6 +130,14 @@ class Scenario:
         name = self.actor()
         self.fact(inbox_set=reg.InboxSet(name=name, actor=name, types=self.random.choice(SUBSCRIPTIONS)))
 
+    def replay(self):
+        self.fact(replayed=reg.Replayed(patient=self.patient() if self.random.random() < 0.7 else None,
+                                        actor_name=self.actor(), reason="test",
+                                        types=self.random.choice([[], [], ["HospitalDischarge", "TeamMessage"]])))
+
+    def replay_to_all(self):
+        self.fact(replayed=reg.Replayed(patient=self.patient(), reason="test"))
+
     def death(self):
         self.fact(death_recorded=reg.DeathRecorded(patient=self.patient(), mistaken=self.random.random() < 0.6))
 
@@ -179,7 +187,7 @@ class Scenario:
                  [self.consent_withdrawn] * 3 + [self.exclusion_set] * 3 + [self.exclusion_lifted] * 3 +
                  [self.grant_given] * 5 + [self.grant_ended] * 2 + [self.standing] * 3 + [self.inbox] * 2 +
                  [self.death] * 2 + [self.policy] + [self.access_set] * 5 + [self.access_lifted] * 2 + [self.merge] +
-                 [self.separate] * 2)
+                 [self.separate] * 2 + [self.replay] * 3 + [self.replay_to_all])
         for _ in range(STEPS):
             self.random.choice(steps)()
             if self.random.random() < 0.05:
@@ -193,6 +201,7 @@ class RecomputeTest(unittest.TestCase):
         cls.addClassCleanup(cls.region.close)
         cls.scenario = Scenario(cls.region, harness.SEED)
         cls.scenario.run()
+        time.sleep(2)  # the last replays come to their end
         cls.entries = cls.region.operator.export()
 
     def questions(self):
@@ -221,6 +230,39 @@ class RecomputeTest(unittest.TestCase):
             self.assertTrue(question.kept(), f"place {entry.place} should not have been kept")
         print(f"    {sum(seen.values())} decisions: " + ", ".join(f"{n} {r}" for r, n in sorted(seen.items())))
         self.assertGreater(len(seen), 12, "the scenario is too tame to show anything")
+
+    def test_every_later_decision_can_be_computed_too(self):
+        state, seen, corrected = model.State(), {}, set()
+        for entry in self.entries:
+            if entry.HasField("event"):
+                corrected |= {entry.event.amends, entry.event.retracts}
+            if entry.HasField("later") and entry.later.decision.actor:
+                later = entry.later
+                event = state.events[later.event_place][0]
+                decision = model.Question(state, event, entry).decide(later.decision.actor)
+                self.assertEqual(model.Decision.recorded(later.decision), decision,
+                                 f"place {entry.place}, {self.about(event, later.decision.actor)}")
+                self.assertNotIn(later.event_place, corrected, "what was corrected is not delivered later")
+                name = log.Cause.Name(later.cause), log.Outcome.Name(decision.outcome)
+                seen[name] = seen.get(name, 0) + 1
+            state.apply(entry)
+        print("    " + ", ".join(f"{n} {cause} {outcome}" for (cause, outcome), n in sorted(seen.items())))
+        self.assertIn(("REPLAY", "DELIVER"), seen)
+        self.assertIn(("LATE_JOINER", "DELIVER"), seen)
+
+    def test_every_replay_ends_and_says_what_came_of_it(self):
+        counts, ends = {}, {}
+        for entry in self.entries:
+            if entry.HasField("fact") and entry.fact.fact.HasField("replayed"):
+                counts[entry.place] = {log.DELIVER: 0, log.WITHHOLD: 0, log.HOLD: 0}
+            elif entry.HasField("later") and entry.later.cause == log.REPLAY:
+                counts[entry.later.because][entry.later.decision.outcome] += 1
+            elif entry.HasField("replay_end"):
+                count = entry.replay_end.count
+                ends[entry.replay_end.because] = {log.DELIVER: count.delivered, log.WITHHOLD: count.withheld,
+                                                  log.HOLD: count.held}
+        self.assertTrue(counts)
+        self.assertEqual(counts, ends)
 
     def test_what_was_not_kept_did_not_have_to_be(self):
         """The log no longer says of whom it was; the test's own notes do."""

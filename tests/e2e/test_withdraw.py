@@ -1,6 +1,6 @@
 #!/usr/bin/python3
-"""Withdraw a consent, remove a member, exclude one, revoke a key, in mid-stream at full speed: not one delivery that was
-decided after its place in the log, and the trace says why."""
+"""Withdraw a consent, remove a member, let a membership end by its date, restrict, exclude, merge, suspend, revoke a key, in
+mid-stream at full speed: not one delivery that was decided after its place in the log, and the trace says why."""
 import threading
 import time
 import unittest
@@ -198,6 +198,94 @@ class WithdrawTest(unittest.TestCase):
         self.check_withdrawn(stream, gp, confirmation.place)
         self.check_untouched(stream, gp)
         self.assertEqual(self.trace_of_queued(stream, gp, confirmation.place, "gp").why, log.EXCLUDED_BY_PERSON)
+        self.assertEqual(set(pharmacy.events()), set(stream.published))
+
+    def test_a_membership_that_ends_by_its_date_in_mid_stream(self):
+        """What counts is the place of the hub's own entry, which is there without anybody's asking."""
+        member = self.region.operator.fact(member_added=reg.MemberAdded(
+            patient=c.patient_ref("withdrawn"), actor="gp", role="gp",
+            until_ms=int(1000 * (time.time() + STREAM_S + 0.5))))
+        stream, _, pharmacy, gp = self.in_mid_stream(
+            actor_set=reg.ActorSet(name="bystander", kind=reg.ORGANISATION, display="bystander"))
+        self.await_drained()
+        expiry = self.expiry_after(member.place)
+        self.check_withdrawn(stream, gp, expiry.place)
+        self.check_untouched(stream, gp)
+        self.check_numbers(gp)
+        self.assertIn(self.trace_of_queued(stream, gp, expiry.place, "gp").why, (log.NO_RELATION, log.RELATION_ENDED))
+        self.assertEqual(set(pharmacy.events()), set(stream.published), "another member is not harmed")
+
+    def expiry_after(self, place):
+        """The first entry behind it that says that something has ended by its date."""
+        while place:
+            page = self.region.operator.ask(export_log=wire.ExportQuery(from_place=place, max=256))
+            for entry in page.entries:
+                if entry.HasField("expiry"):
+                    return entry
+            place = page.next_place
+        return self.fail("the log has no expiry")
+
+    def test_a_restriction_in_mid_stream(self):
+        stream, confirmation, pharmacy, gp = self.in_mid_stream(
+            access_set=reg.AccessSet(patient=c.patient_ref("withdrawn"), name="not-this-gp", actor_name="gp"))
+        self.await_drained()
+        self.check_withdrawn(stream, gp, confirmation.place)
+        self.check_untouched(stream, gp)
+        self.check_numbers(gp)
+        self.assertEqual(self.trace_of_queued(stream, gp, confirmation.place, "gp").why, log.RESTRICTED_BY_PERSON)
+        self.assertEqual(set(pharmacy.events()), set(stream.published))
+
+    def test_a_restriction_to_a_lesser_view_in_mid_stream(self):
+        """Nothing is stopped, but from its place on nothing of a higher class leaves, queued or new."""
+        stream, confirmation, pharmacy, gp = self.in_mid_stream(
+            access_set=reg.AccessSet(patient=c.patient_ref("withdrawn"), name="less", level=reg.LEVEL_ADMINISTRATIVE))
+        self.await_drained()
+        for receiver in (pharmacy, gp):
+            self.assertEqual(set(receiver.events()), set(stream.published))
+            for event_id, delivery in receiver.events().items():
+                if stream.published[event_id][0] == "withdrawn" and delivery.decided_through >= confirmation.place:
+                    self.assertEqual(delivery.level, reg.LEVEL_ADMINISTRATIVE)
+                    event = c.ev.Event.FromString(delivery.event)
+                    self.assertFalse(event.hospital_discharge.HasField("location"))
+
+    def test_a_merging_in_mid_stream(self):
+        """The survivor's team decides of all that is queued and all that comes: the GP is not in it."""
+        self.region.patient("survivor", [("pharmacy", "pharmacist")])
+        stream, confirmation, pharmacy, gp = self.in_mid_stream(patients_merged=reg.PatientsMerged(
+            patient=c.patient_ref("survivor"), merged=c.patient_ref("withdrawn")))
+        self.await_drained()
+        self.check_withdrawn(stream, gp, confirmation.place)
+        self.check_untouched(stream, gp)
+        self.check_numbers(gp)
+        self.assertEqual(self.trace_of_queued(stream, gp, confirmation.place, "gp").why, log.NO_RELATION)
+        self.assertEqual(set(pharmacy.events()), set(stream.published), "who is in both teams goes on")
+
+    def test_an_actor_suspended_in_mid_stream(self):
+        """Nothing more is decided for it while it is suspended, and nothing is lost by it."""
+        stream, confirmation, pharmacy, gp = self.in_mid_stream(
+            actor_standing=reg.ActorStanding(name="gp", standing=reg.SUSPENDED, reason="under investigation"))
+        time.sleep(0.5)
+        for delivery in list(gp.deliveries):
+            self.assertLess(delivery.decided_through, confirmation.place, "decided after the suspension")
+        before = len(gp.deliveries)
+        self.assertGreater(before, 0)
+        self.region.operator.fact(actor_standing=reg.ActorStanding(name="gp", standing=reg.ACTIVE))
+        harness.until(lambda: self.region.operator.ask(status=wire.StatusQuery()).held == 0, 30, "the end of all holds")
+        self.await_drained()
+        self.assertEqual(set(gp.events()), set(stream.published), "all of it came in the end")
+        self.assertEqual(set(pharmacy.events()), set(stream.published))
+        self.check_numbers(gp)
+
+    def test_a_grant_revoked_in_mid_stream(self):
+        self.region.operator.fact(member_ended=reg.MemberEnded(patient=c.patient_ref("withdrawn"), actor="gp"))
+        self.region.operator.fact(grant_given=reg.GrantGiven(
+            patient=c.patient_ref("withdrawn"), actor="gp", role="specialist", kind=reg.REFERRAL))
+        stream, confirmation, pharmacy, gp = self.in_mid_stream(
+            grant_ended=reg.GrantEnded(patient=c.patient_ref("withdrawn"), actor="gp"))
+        self.await_drained()
+        self.check_withdrawn(stream, gp, confirmation.place)
+        self.check_untouched(stream, gp)
+        self.check_numbers(gp)
         self.assertEqual(set(pharmacy.events()), set(stream.published))
 
     def test_a_key_revoked_in_mid_stream(self):

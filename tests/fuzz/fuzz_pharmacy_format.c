@@ -14,9 +14,18 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
 extern const struct carehub_format carehub_format;
 
-static const char *const settings[][2] = {
-    {"default-sender", "plain"}, {"senders", NULL}, {"plain", NULL}, {NULL}, {"tell", NULL}, {"first", "tell"}, {NULL},
-    {"strict", NULL},    {"strict", "yes"}, {NULL},          {NULL}, {NULL}};
+static const char *const settings[][2] = {{"default-sender", "plain"},
+                                          {"senders", NULL},
+                                          {"plain", NULL},
+                                          {NULL},
+                                          {"tell", NULL},
+                                          {"first", "tell"},
+                                          {NULL},
+                                          {"strict", NULL},
+                                          {"strict", "yes"},
+                                          {NULL},
+                                          {NULL},
+                                          {NULL}};
 
 static void read_back(const struct carehub_parcel *parcel, bool kmehr)
 {

@@ -47,6 +47,7 @@ struct event_sim {
     int corrects;   /* index of the original + 1; 0: none */
     int variant;    /* of its content */
     uint64_t place; /* 0: never confirmed so far */
+    bool kept;      /* the log holds it */
 };
 
 enum fact_sim_kind {
@@ -65,6 +66,7 @@ enum fact_sim_kind {
     CLIENT_STANDING_F,
     DEAD_RETRIED_F,
     HELD_SETTLED_F,
+    REPLAYED_F,
     FACT_KINDS
 };
 
@@ -152,6 +154,8 @@ struct sim {
         uint64_t events, facts, not_kept, acks, deliveries, repeats, rejects;
     } since_open;
     uint64_t n_crashes, n_delivered, n_ended[2]; /* acknowledged, otherwise */
+    uint64_t n_later[4];                         /* by cause */
+    uint64_t n_replays;                          /* not done yet */
 };
 
 _Noreturn void sim_fail(const struct sim *sim, const char *format, ...) __attribute__((format(printf, 2, 3)));

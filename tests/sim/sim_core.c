@@ -208,7 +208,7 @@ static void operate(struct sim *sim)
     pending.items[0].event = -1;
     *fact = (struct fact_sim){.patient = (int)sim_random(sim, PATIENTS), .role = ROLE_ANY};
     new_id(sim, fact->id);
-    switch (sim_random(sim, 8)) {
+    switch (sim_random(sim, 9)) {
     case 0:
         fact->kind = STANDING_F;
         fact->actor = chance(sim, 50) ? APO : NURSES;
@@ -228,6 +228,10 @@ static void operate(struct sim *sim)
     case 3:
         fact->kind = chance(sim, 10) ? INBOX_CLOSED_F : DEAD_RETRIED_F;
         fact->inbox = fact->kind == INBOX_CLOSED_F ? INBOXES - 1 : (int)sim_random(sim, INBOXES);
+        break;
+    case 8:
+        fact->kind = REPLAYED_F;
+        fact->actor = chance(sim, 80) ? (int)sim_random(sim, PARTIES) : -1;
         break;
     case 4:
         fact->kind = DECEASED_F;
@@ -485,17 +489,19 @@ static void run(uint64_t seed, uint64_t ops, bool verbose)
     if (verbose)
         printf(
             "seed %llu: %zu events, %zu facts, %llu places, %llu deliveries, %llu acknowledged, %llu ended otherwise, "
-            "%llu crashes\n",
+            "%llu crashes; later: %llu replayed, %llu escalated, %llu to late joiners\n",
             (unsigned long long)seed, sim->n_events, sim->n_facts, (unsigned long long)sim->followed,
             (unsigned long long)sim->n_delivered, (unsigned long long)sim->n_ended[0],
-            (unsigned long long)sim->n_ended[1], (unsigned long long)sim->n_crashes);
+            (unsigned long long)sim->n_ended[1], (unsigned long long)sim->n_crashes,
+            (unsigned long long)sim->n_later[1], (unsigned long long)sim->n_later[2],
+            (unsigned long long)sim->n_later[3]);
     hub_teardown(&state);
     free(sim);
 }
 
 int main(int argc, char **argv)
 {
-    uint64_t seed = 1, seeds = 1, ops = 400;
+    uint64_t seed = 1, seeds = 20, ops = 400;
     bool verbose = false;
     for (int i = 1; i < argc; i++) {
         if (strcmp(argv[i], "--verbose") == 0)

@@ -67,12 +67,13 @@ static void check_decision(struct sim *sim, const Carehub__V1__Entry *entry, con
 
 static void take_event(struct sim *sim, const Carehub__V1__Entry *entry)
 {
-    const struct event_sim *event = NULL;
+    struct event_sim *event = NULL;
     for (size_t i = 0; i < sim->n_events && !event; i++)
         if (sim->events[i].place == entry->place)
             event = &sim->events[i];
     if (!event || memcmp(event->id, entry->event->id.data, 16) != 0)
         sim_fail(sim, "entry %llu holds an event that was not confirmed there", (unsigned long long)entry->place);
+    event->kept = true;
     sim->since_open.events++;
     for (size_t i = 0; i < entry->event->n_decisions; i++) {
         take_decision(sim, entry->event->decisions[i], entry->place);
@@ -99,6 +100,33 @@ static void take_held(struct sim *sim, const Carehub__V1__HeldEntry *held)
         sim_fail(sim, "what is settled of event %llu was not held", (unsigned long long)held->event_place);
     sim->held[at] = sim->held[--sim->n_held];
     take_decision(sim, held->decision, held->event_place);
+}
+
+/* After its own decision it is decided by what holds at the later place; and nothing goes that was corrected. */
+static void take_later(struct sim *sim, const Carehub__V1__Entry *entry)
+{
+    const Carehub__V1__LaterEntry *later = entry->later;
+    const struct event_sim *event = NULL;
+    for (size_t i = 0; i < sim->n_events; i++)
+        if (sim->events[i].place == later->event_place && sim->events[i].kept)
+            event = &sim->events[i];
+    if (!event)
+        sim_fail(sim, "entry %llu is about event %llu, which is unknown", (unsigned long long)entry->place,
+                 (unsigned long long)later->event_place);
+    for (size_t i = 0; i < sim->n_events; i++)
+        if (sim->events[i].kept && sim->events[i].place < entry->place && sim->events[i].corrects &&
+            &sim->events[sim->events[i].corrects - 1] == event)
+            sim_fail(sim, "entry %llu delivers event %llu later, which was corrected", (unsigned long long)entry->place,
+                     (unsigned long long)later->event_place);
+    if (later->decision->actor == 0)
+        return; /* nobody was left in line */
+    for (size_t i = 0; i < sim->n_held; i++)
+        if (sim->held[i].place == later->event_place && sim->held[i].actor == (int)later->decision->actor - 1)
+            sim_fail(sim, "entry %llu: what is held is delivered as well", (unsigned long long)entry->place);
+    sim->n_later[later->cause]++;
+    take_decision(sim, later->decision, later->event_place);
+    if (!event->retracts)
+        check_decision(sim, entry, event, later->decision);
 }
 
 /* ---- Ends ------------------------------------------------------------------------------------------------------------------ */
@@ -163,6 +191,7 @@ static void take_end(struct sim *sim, const Carehub__V1__Entry *entry)
 static void take_fact(struct sim *sim, const Carehub__V1__Fact *fact)
 {
     sim->since_open.facts++;
+    sim->n_replays += fact->fact_case == CAREHUB__V1__FACT__FACT_REPLAYED;
     if (fact->fact_case != CAREHUB__V1__FACT__FACT_INBOX_CLOSED)
         return;
     for (int which = 0; which < INBOXES; which++)
@@ -198,6 +227,12 @@ static void take_entry(struct sim *sim, const Carehub__V1__Entry *entry)
         break;
     case CAREHUB__V1__ENTRY__WHAT_HELD:
         take_held(sim, entry->held);
+        break;
+    case CAREHUB__V1__ENTRY__WHAT_LATER:
+        take_later(sim, entry);
+        break;
+    case CAREHUB__V1__ENTRY__WHAT_REPLAY_END:
+        sim->n_replays--;
         break;
     case CAREHUB__V1__ENTRY__WHAT_RETRY: {
         const Carehub__V1__Slot *old = entry->retry->old_slot;
@@ -283,6 +318,9 @@ void log_check(struct sim *sim, bool drained)
     check_count(sim, "repeats", status->repeats, sim->since_open.repeats);
     check_count(sim, "rejects", status->rejects, sim->since_open.rejects);
     check_count(sim, "held", status->held, sim->n_held);
+    check_count(sim, "replays", status->replays, sim->n_replays);
+    if (drained && sim->n_replays)
+        sim_fail(sim, "%llu replays never came to their end", (unsigned long long)sim->n_replays);
     for (size_t i = 0; i < sim->n_events; i++)
         if (sim->events[i].place > sim->followed)
             sim_fail(sim, "event %llu was confirmed, and is gone", (unsigned long long)sim->events[i].place);

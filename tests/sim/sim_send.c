@@ -129,6 +129,10 @@ static void fact_json(const struct fact_sim *fact, char *json, size_t size)
                  "{\"heldSettled\":{\"place\":\"%llu\",\"actor\":\"%s\",\"release\":%s,\"reason\":\"sim\"}}",
                  (unsigned long long)fact->held_place, actor, fact->value ? "true" : "false");
         break;
+    case REPLAYED_F:
+        snprintf(json, size, "{\"replayed\":{%s%s%s%s,\"reason\":\"sim\"}}", patient, *actor ? ",\"actorName\":\"" : "",
+                 actor, *actor ? "\"" : "");
+        break;
     case FACT_KINDS:
         break;
     }

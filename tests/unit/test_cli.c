@@ -266,6 +266,26 @@ static void times_are_dates_or_durations_from_now(void **state)
     loud_stderr(kept);
 }
 
+static void as_of_when_is_a_place_or_a_time(void **state)
+{
+    (void)state;
+    uint64_t place;
+    int64_t ms;
+    int kept = quiet_stderr();
+    assert_int_equal(input_as_of("#123", &place, &ms), EXIT_OK);
+    assert_true(place == 123 && ms == 0);
+    assert_int_equal(input_as_of("2026", &place, &ms), EXIT_OK);
+    assert_true(place == 2026 && ms == 0);
+    assert_int_equal(input_as_of("2026-03-01", &place, &ms), EXIT_OK);
+    assert_true(place == 0 && ms == 1772323200000);
+    assert_int_equal(input_as_of(NULL, &place, &ms), EXIT_OK);
+    assert_true(place == 0 && ms == 0);
+    static const char *const wrong[] = {"", "#", "0", "yesterday", "12x"};
+    for (size_t i = 0; i < sizeof wrong / sizeof wrong[0]; i++)
+        assert_int_equal(input_as_of(wrong[i], &place, &ms), EXIT_USAGE);
+    loud_stderr(kept);
+}
+
 /* Reads all objects of a text; returns how many, or -1 on an error. */
 static int count_objects(const char *text)
 {
@@ -388,6 +408,7 @@ int main(void)
         cmocka_unit_test(patients_are_named_in_three_ways),
         cmocka_unit_test(events_are_a_uuid_or_a_place),
         cmocka_unit_test(times_are_dates_or_durations_from_now),
+        cmocka_unit_test(as_of_when_is_a_place_or_a_time),
         cmocka_unit_test(json_is_read_as_one_object_as_lines_or_as_an_array),
         cmocka_unit_test(objects_longer_than_a_chunk_are_read_whole),
         cmocka_unit_test(text_from_elsewhere_cannot_steer_the_terminal),

@@ -8,12 +8,14 @@
 #include <string.h>
 
 #include "story.h"
+#include "texts.h"
 
 #include <cmocka.h> /* last: it has a macro fail() */
 
 #define STEP(name) CAREHUB__V1__TRACE_LINE__STEP__##name
 #define REASON(name) CAREHUB__V1__REASON__##name
 #define OUTCOME(name) CAREHUB__V1__OUTCOME__##name
+#define FOUND(name) CAREHUB__V1__FINDING__FOUND_##name
 
 static const struct style plain = {.colour = false, .utf8 = false};
 
@@ -87,24 +89,24 @@ static void trace_shows_the_whole_way_in_the_order_of_time(void **state)
                                                    &insurer, &confirmed, &stored, &sent};
     char *text = rendered_trace(lines, 8, plain);
     assert_string_equal(
-        text, "HospitalDischarge of P7 (#1042): 2 told, 1 acknowledged, 1 not yet; 1 not told\n"
-              "  01a20090-c721-7698-bd44-cbc3a72b8141, 2026-03-01\n"
-              "\n"
-              "21:00:00.123         +0 ms  - received   az-demo                       from hospital-adapter\n"
-              "21:00:00.124         +1 ms  + told       dr-janssens       gp          clinical: member of the care "
-              "team, "
-              "with the person's consent\n"
-              "21:00:00.124         +1 ms  + told       wit-gele-zorg     home-nurse  clinical: member of the care "
-              "team, "
-              "with the person's consent\n"
-              "21:00:00.124         +1 ms  x not told   ziekenfonds-demo  insurer     the access matrix gives this "
-              "role "
-              "nothing of this type\n"
-              "21:00:00.126         +3 ms  - confirmed                                safe in the log at #1042\n"
-              "21:00:00.127         +4 ms  - sent       dr-janssens                   immediate 12 in dr-janssens\n"
-              "21:00:01.623     +1,500 ms  + stored     dr-janssens                   immediate 12 in dr-janssens\n"
-              "now                         ~ queued     wit-gele-zorg                 immediate 12 in "
-              "wit-gele-zorg\n");
+        text,
+        "discharge from hospital of P7 (#1042): 2 told, 1 acknowledged, 1 not yet; 1 not told\n"
+        "  01a20090-c721-7698-bd44-cbc3a72b8141, 2026-03-01\n"
+        "\n"
+        "21:00:00.123         +0 ms  - received   az-demo                                  from hospital-adapter\n"
+        "21:00:00.124         +1 ms  + told       dr-janssens       GP                     medical data: member of the "
+        "care team, and the patient has consented\n"
+        "21:00:00.124         +1 ms  + told       wit-gele-zorg     home nurse             medical data: member of the "
+        "care team, and the patient has consented\n"
+        "21:00:00.124         +1 ms  x not told   ziekenfonds-demo  health insurance fund  the rules give this role "
+        "nothing of this kind of event\n"
+        "21:00:00.126         +3 ms  - confirmed                                           safe in the log at #1042\n"
+        "21:00:00.127         +4 ms  - sent       dr-janssens                              immediate 12 in "
+        "dr-janssens\n"
+        "21:00:01.623     +1,500 ms  + stored     dr-janssens                              immediate 12 in "
+        "dr-janssens\n"
+        "now                         ~ queued     wit-gele-zorg                            immediate 12 in "
+        "wit-gele-zorg\n");
     free(text);
 }
 
@@ -147,24 +149,28 @@ static void marks_and_colours_only_where_the_terminal_has_them(void **state)
     free(text);
 }
 
-static char *rendered_explanation(const Carehub__V1__ExplainAnswer *answer, uint64_t at_place)
+static char *rendered_explanation(const Carehub__V1__ExplainAnswer *answer, const char *language)
 {
     char *text = NULL;
     size_t size;
     FILE *out = open_memstream(&text, &size);
-    story_explain(answer, at_place, out, plain);
+    struct style style = plain;
+    style.texts = texts_of(language);
+    story_explain(answer, out, style);
     fclose(out);
     return text;
 }
 
-static Carehub__V1__Rule rule(Carehub__V1__Reason code, bool passed, bool deciding, char *finding, char *role)
+static Carehub__V1__Rule rule(Carehub__V1__Reason code, bool passed, Carehub__V1__Finding found,
+                              Carehub__V1__FindingParts *parts)
 {
     Carehub__V1__Rule r = CAREHUB__V1__RULE__INIT;
     r.code = code;
     r.passed = passed;
-    r.decided = deciding;
-    r.finding = finding;
-    r.role = role;
+    r.decided = !passed;
+    r.finding = "in the hub's own words";
+    r.found = found;
+    r.parts = parts;
     return r;
 }
 
@@ -176,57 +182,199 @@ static Carehub__V1__ExplainAnswer explanation(char *actor, bool candidate)
     e.patient = 7;
     e.actor = actor;
     e.candidate = candidate;
+    e.event_ms = start_ms;
     return e;
+}
+
+/* A pharmacy that has been in the team since a week ago, recorded today, without consent. */
+static char *explained_without_consent(const char *language)
+{
+    Carehub__V1__Decision decision = CAREHUB__V1__DECISION__INIT;
+    decision.outcome = OUTCOME(WITHHOLD);
+    decision.reason = REASON(NO_CONSENT);
+    Carehub__V1__FindingParts none = CAREHUB__V1__FINDING_PARTS__INIT, parts = none;
+    parts.place = 33;
+    parts.role = "pharmacist";
+    parts.type = CAREHUB__V1__EVENT_TYPE__HOSPITAL_DISCHARGE;
+    parts.from_ms = start_ms - 7LL * 86400000;
+    parts.recorded_ms = start_ms;
+    Carehub__V1__Rule known = rule(REASON(UNKNOWN_ACTOR), true, FOUND(REGISTERED), &none);
+    Carehub__V1__Rule member = rule(REASON(NO_RELATION), true, FOUND(MEMBER), &parts);
+    Carehub__V1__Rule newer = rule(REASON(NO_RELATION), true, (Carehub__V1__Finding)999, &none);
+    Carehub__V1__Rule consent = rule(REASON(NO_CONSENT), false, FOUND(NO_CONSENT), &none);
+    Carehub__V1__Rule *rules[] = {&known, &member, &newer, &consent};
+    Carehub__V1__ExplainAnswer e = explanation("apotheek-peeters", true);
+    e.display = "Apotheek Peeters";
+    e.recorded = &decision;
+    e.recomputed = &decision;
+    e.rules = rules;
+    e.n_rules = 4;
+    return rendered_explanation(&e, language);
 }
 
 static void explanation_begins_with_the_conclusion_and_marks_what_decided(void **state)
 {
     (void)state;
-    Carehub__V1__Decision decision = CAREHUB__V1__DECISION__INIT;
-    decision.outcome = OUTCOME(WITHHOLD);
-    decision.reason = REASON(NO_CONSENT);
-    Carehub__V1__Rule known = rule(REASON(UNKNOWN_ACTOR), true, false, "registered and active", "");
-    Carehub__V1__Rule member = rule(REASON(NO_RELATION), true, false, "member since #33", "pharmacist");
-    Carehub__V1__Rule consent = rule(REASON(NO_CONSENT), false, true, "no consent in force", "pharmacist");
-    Carehub__V1__Rule *rules[] = {&known, &member, &consent};
-    Carehub__V1__ExplainAnswer e = explanation("apotheek-peeters", true);
-    e.recorded = &decision;
-    e.recomputed = &decision;
-    e.rules = rules;
-    e.n_rules = 3;
-    char *text = rendered_explanation(&e, 0);
-    assert_string_equal(text,
-                        "apotheek-peeters was not told: the person has no consent for continuity of care in force "
-                        "that covers this\n"
-                        "  HospitalDischarge (#1042) of P7.\n"
-                        "\n"
-                        "Rules, in the order in which they were looked at:\n"
-                        "  +  registered and active              UNKNOWN_ACTOR\n"
-                        "  +  member since #33       pharmacist  NO_RELATION\n"
-                        "  x  no consent in force    pharmacist  <- this decided: NO_CONSENT\n");
+    char *text = explained_without_consent("en");
+    assert_string_equal(
+        text, "Apotheek Peeters was not told of this event (\"discharge from hospital\"): the patient has given no "
+              "consent for continuity of care that covers this.\n"
+              "  Event #1042 of 1 March 2026, 21:00, about patient P7.\n"
+              "\n"
+              "What was looked at, in this order:\n"
+              "  +  Registration   Apotheek Peeters is registered.\n"
+              "  +  Care relation  Member of the care team (pharmacist) since 22 February 2026, 21:00. Recorded on 1 "
+              "March 2026, 21:00; it did not count before that.\n"
+              "  +  Care relation  in the hub's own words\n"
+              "  x  Consent        There is no consent for continuity of care in force. <- this decided (NO_CONSENT)\n"
+              "\n"
+              "What can be done:\n"
+              "  If the patient agrees that this is shared, the consent can be recorded. It counts from then on; it "
+              "does not bring this event back.\n");
     free(text);
+}
+
+static void explanation_is_in_the_readers_language(void **state)
+{
+    (void)state;
+    static const char *const cases[][2] = {
+        {"nl", "Apotheek Peeters kreeg deze melding (\"ontslag uit het ziekenhuis\") niet: de patiënt heeft geen "
+               "toestemming voor de continuïteit van de zorg gegeven die dit dekt.\n"
+               "  Melding #1042 van 1 maart 2026 om 21.00 uur, over patiënt P7.\n"
+               "\n"
+               "Wat er bekeken is, in deze volgorde:\n"
+               "  +  Registratie  Apotheek Peeters is geregistreerd.\n"
+               "  +  Zorgrelatie  Lid van het zorgteam (apotheker) sinds 22 februari 2026 om 21.00 uur. Vastgelegd op "
+               "1 maart 2026 om 21.00 uur; voordien telde het niet.\n"
+               "  +  Zorgrelatie  in the hub's own words\n"
+               "  x  Toestemming  Er is geen geldige toestemming voor de continuïteit van de zorg. <- dit besliste "
+               "(NO_CONSENT)\n"
+               "\n"
+               "Wat er kan gebeuren:\n"
+               "  Als de patiënt ermee akkoord gaat dat dit gedeeld wordt, kan de toestemming vastgelegd worden. Ze "
+               "telt vanaf dan, en brengt deze melding niet terug.\n"},
+        {"fr", "Apotheek Peeters n'a pas reçu cette information (« sortie de l'hôpital ») : la personne n'a pas donné, "
+               "pour la continuité des soins, de consentement qui couvre ceci.\n"
+               "  Information #1042 du 1er mars 2026 à 21 h 00, concernant le patient P7.\n"
+               "\n"
+               "Ce qui a été examiné, dans cet ordre :\n"
+               "  +  Enregistrement        Apotheek Peeters est enregistré.\n"
+               "  +  Relation de soins     Membre de l'équipe de soins (pharmacien) depuis le 22 février 2026 à 21 h "
+               "00. Enregistré le 1er mars 2026 à 21 h 00 ; cela ne comptait pas avant.\n"
+               "  +  Relation de soins     in the hub's own words\n"
+               "  x  Consentement éclairé  Il n'y a pas de consentement en vigueur pour la continuité des soins. <- "
+               "c'est ce qui a décidé (NO_CONSENT)\n"
+               "\n"
+               "Ce que l'on peut faire :\n"
+               "  Si la personne accepte ce partage, son consentement peut être enregistré. Il vaut à partir de ce "
+               "moment et ne fait pas revenir cette information.\n"},
+        {"de", "Apotheek Peeters hat diese Meldung („Entlassung aus dem Krankenhaus“) nicht erhalten: die Person hat "
+               "keine Einwilligung für die Kontinuität der Versorgung gegeben, die dies abdeckt.\n"
+               "  Meldung #1042 vom 1. März 2026, 21:00 Uhr, über Patient P7.\n"
+               "\n"
+               "Was geprüft wurde, in dieser Reihenfolge:\n"
+               "  +  Registrierung         Apotheek Peeters ist registriert.\n"
+               "  +  Behandlungsbeziehung  Mitglied des Behandlungsteams (Apotheke) seit dem 22. Februar 2026, 21:00 "
+               "Uhr. Eingetragen am 1. März 2026, 21:00 Uhr; davor galt es nicht.\n"
+               "  +  Behandlungsbeziehung  in the hub's own words\n"
+               "  x  Einwilligung          Es gibt keine gültige Einwilligung für die Kontinuität der Versorgung. <- "
+               "das hat entschieden (NO_CONSENT)\n"
+               "\n"
+               "Was man tun kann:\n"
+               "  Wenn die Person dem Teilen zustimmt, kann die Einwilligung eingetragen werden. Sie gilt ab dann und "
+               "bringt diese Meldung nicht zurück.\n"},
+    };
+    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+        char *text = explained_without_consent(cases[i][0]);
+        assert_string_equal(text, cases[i][1]);
+        free(text);
+    }
+}
+
+static Carehub__V1__ExplainAnswer delivered(Carehub__V1__Decision *decision, Carehub__V1__TraceLine **line)
+{
+    *decision = (Carehub__V1__Decision)CAREHUB__V1__DECISION__INIT;
+    decision->outcome = OUTCOME(DELIVER);
+    decision->reason = REASON(MEMBER_WITH_CONSENT);
+    decision->role = "gp";
+    decision->level = CAREHUB__V1__LEVEL__LEVEL_CLINICAL;
+    Carehub__V1__ExplainAnswer e = explanation("dr-janssens", true);
+    e.recorded = decision;
+    e.lines = line;
+    e.n_lines = 1;
+    return e;
 }
 
 static void explanation_of_a_delivery_says_as_what_and_what_became_of_it(void **state)
 {
     (void)state;
-    Carehub__V1__Decision decision = CAREHUB__V1__DECISION__INIT;
-    decision.outcome = OUTCOME(DELIVER);
-    decision.reason = REASON(MEMBER_WITH_CONSENT);
-    decision.role = "gp";
-    decision.level = CAREHUB__V1__LEVEL__LEVEL_CLINICAL;
-    Carehub__V1__TraceLine stored = delivery(STEP(ACKNOWLEDGED_STORED), 5, "dr-janssens");
-    Carehub__V1__TraceLine *lines[] = {&stored};
+    Carehub__V1__TraceLine stored = delivery(STEP(ACKNOWLEDGED_STORED), 5, "dr-janssens"), *lines = &stored;
+    Carehub__V1__Decision decision;
+    Carehub__V1__ExplainAnswer e = delivered(&decision, &lines);
+    char *text = rendered_explanation(&e, "en");
+    assert_string_equal(
+        text, "dr-janssens was told of this event (\"discharge from hospital\"): member of the care team, and "
+              "the patient has consented.\n"
+              "  Event #1042 of 1 March 2026, 21:00, about patient P7. Role: GP. What is shared: medical data (also "
+              "diagnoses, "
+              "medicines and measurements).\n"
+              "\n"
+              "What became of it:\n"
+              "  1 March 2026, 21:00  + stored  immediate 12 in dr-janssens\n");
+    free(text);
+}
+
+/* Decided is not delivered: the first sentence says how far it has come. */
+static void explanation_says_how_far_a_delivery_has_come(void **state)
+{
+    (void)state;
+    static const struct {
+        Carehub__V1__TraceLine__Step step;
+        Carehub__V1__Reason reason, why;
+        const char *text;
+    } cases[] = {
+        {STEP(SENT), 0, 0, "was told of this event"},
+        {STEP(QUEUED), 0, 0, "has not fetched it yet"},
+        {STEP(WAITING_RETRY), 0, 0, "has not fetched it yet"},
+        {STEP(QUEUED), 0, REASON(EXCLUDED_BY_PERSON), "was not handed over: the patient has decided"},
+        {STEP(END), REASON(END_WITHDRAWN), REASON(NO_CONSENT), "was not handed over: withdrawn before"},
+        {STEP(END), REASON(END_DEAD_RETRIES), 0, "What can be done:\n  Have the cause mended"},
+    };
+    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+        Carehub__V1__TraceLine step = delivery(cases[i].step, 5, "dr-janssens"), *lines = &step;
+        Carehub__V1__Decision decision;
+        step.reason = cases[i].reason;
+        step.why = cases[i].why;
+        Carehub__V1__ExplainAnswer e = delivered(&decision, &lines);
+        char *text = rendered_explanation(&e, "en");
+        if (!strstr(text, cases[i].text))
+            fail_msg("case %zu: %s", i, text);
+        free(text);
+    }
+}
+
+static void explanation_of_what_was_released_goes_by_the_release(void **state)
+{
+    (void)state;
+    Carehub__V1__Decision held = CAREHUB__V1__DECISION__INIT;
+    held.outcome = OUTCOME(HOLD);
+    held.reason = REASON(ACTOR_SUSPENDED);
+    Carehub__V1__TraceLine first = decided("dr-janssens", "gp", OUTCOME(HOLD), REASON(ACTOR_SUSPENDED), 0);
+    Carehub__V1__TraceLine then =
+        decided("dr-janssens", "gp", OUTCOME(DELIVER), REASON(MEMBER_WITH_CONSENT), CAREHUB__V1__LEVEL__LEVEL_CARE);
+    Carehub__V1__TraceLine *lines[] = {&first, &then};
     Carehub__V1__ExplainAnswer e = explanation("dr-janssens", true);
-    e.recorded = &decision;
+    e.recorded = &held;
     e.lines = lines;
     e.n_lines = 1;
-    char *text = rendered_explanation(&e, 0);
-    assert_string_equal(text, "dr-janssens was told: member of the care team, with the person's consent\n"
-                              "  HospitalDischarge (#1042) of P7, as gp, clinical.\n"
-                              "\n"
-                              "What became of it:\n"
-                              "  21:00:00.128  + stored  immediate 12 in dr-janssens\n");
+    char *text = rendered_explanation(&e, "en");
+    assert_non_null(strstr(text, "it is held back: is suspended"));
+    assert_non_null(strstr(text, "Once the suspension of dr-janssens has ended"));
+    free(text);
+    e.n_lines = 2;
+    text = rendered_explanation(&e, "en");
+    assert_non_null(strstr(text, "dr-janssens was told of this event"));
+    assert_non_null(strstr(text, "+ told  care data: member of the care team"));
     free(text);
 }
 
@@ -241,11 +389,17 @@ static void explanation_of_another_place_is_conditional(void **state)
     Carehub__V1__ExplainAnswer e = explanation("apotheek-claes", false);
     e.recorded = &then;
     e.recomputed = &now;
-    char *text = rendered_explanation(&e, 2000);
-    assert_string_equal(text, "apotheek-claes would not be told as of #2000: neither in the person's care team nor "
-                              "holder of a grant\n"
-                              "  HospitalDischarge (#1042) of P7; never a candidate: neither in the care team nor "
-                              "with a grant.\n");
+    e.at_place = 2000;
+    e.at_ms = start_ms;
+    char *text = rendered_explanation(&e, "en");
+    assert_string_equal(text, "As of #2000 (1 March 2026, 21:00) apotheek-claes would not be told of this event "
+                              "(\"discharge from hospital\"): not in the patient's care team, and without access from "
+                              "outside it.\n"
+                              "  Event #1042 of 1 March 2026, 21:00, about patient P7.\n"
+                              "\n"
+                              "What can be done:\n"
+                              "  If apotheek-claes cares for the patient, the patient or the care coordinator can add "
+                              "apotheek-claes to the care team.\n");
     free(text);
 }
 
@@ -254,10 +408,16 @@ static void explanation_of_what_was_not_kept_says_that_nothing_is_left(void **st
     (void)state;
     Carehub__V1__ExplainAnswer e = explanation("dr-janssens", false);
     e.not_kept = true;
-    char *text = rendered_explanation(&e, 0);
-    assert_string_equal(text, "dr-janssens was not told: the person had not consented, so the event was not kept\n"
-                              "  #1042 holds no more than its id. A later consent does not bring it back: the source "
-                              "sends a new event.\n");
+    char *text = rendered_explanation(&e, "en");
+    assert_string_equal(text,
+                        "dr-janssens was not told of this event: the patient had not consented, so the hub kept "
+                        "nothing of it.\n"
+                        "  Of #1042 there is no more than a number. A later consent does not bring it back: the "
+                        "source has to send a new event.\n"
+                        "\n"
+                        "What can be done:\n"
+                        "  If the patient agrees that this is shared, the consent can be recorded. It counts from "
+                        "then on; it does not bring this event back.\n");
     free(text);
 }
 
@@ -269,9 +429,9 @@ static void withdrawn_delivery_says_which_rule_denies_now(void **state)
     end.why = REASON(NO_CONSENT);
     const Carehub__V1__TraceLine *const lines[] = {&end};
     char *text = rendered_trace(lines, 1, plain);
-    assert_non_null(strstr(text,
-                           "x ended  dr-janssens    withdrawn before it was handed over: the entitlement had gone "
-                           "(the person has no consent for continuity of care in force that covers this)\n"));
+    assert_non_null(
+        strstr(text, "x ended  dr-janssens    withdrawn before it was handed over, because the right to it had gone "
+                     "(the patient has given no consent for continuity of care that covers this)\n"));
     free(text);
 }
 
@@ -286,7 +446,7 @@ static void explanation_that_disagrees_with_the_log_is_loud(void **state)
     Carehub__V1__ExplainAnswer e = explanation("dr-janssens", true);
     e.recorded = &recorded;
     e.recomputed = &recomputed;
-    char *text = rendered_explanation(&e, 0);
+    char *text = rendered_explanation(&e, "en");
     assert_non_null(strstr(text, "dr-janssens was not told"));
     assert_non_null(strstr(text, "disagree: recorded NO_CONSENT, recomputed MEMBER_WITH_CONSENT"));
     free(text);
@@ -306,11 +466,10 @@ static void tail_is_one_aligned_line_for_each_decision(void **state)
     story_line(&told, out, plain);
     story_line(&held, out, plain);
     fclose(out);
-    assert_string_equal(text,
-                        "21:00:00.124  #1042      HospitalDischarge   P7      + told        dr-janssens           "
-                        "clinical: member of the care team, with the person's consent\n"
-                        "21:00:00.124  #1042      FallReported        P7      ~ held        wit-gele-zorg         "
-                        "the actor is suspended; waits until that is over, or the deadline\n");
+    assert_string_equal(text, "21:00:00.124  #1042      HospitalDischarge   P7      + told        dr-janssens          "
+                              " medical data: member of the care team, and the patient has consented\n"
+                              "21:00:00.124  #1042      FallReported        P7      ~ held        wit-gele-zorg        "
+                              " is suspended; the event waits until that is over, or until its deadline\n");
     free(text);
 }
 
@@ -323,6 +482,9 @@ int main(void)
         cmocka_unit_test(trace_of_nothing_says_so),
         cmocka_unit_test(marks_and_colours_only_where_the_terminal_has_them),
         cmocka_unit_test(explanation_begins_with_the_conclusion_and_marks_what_decided),
+        cmocka_unit_test(explanation_is_in_the_readers_language),
+        cmocka_unit_test(explanation_says_how_far_a_delivery_has_come),
+        cmocka_unit_test(explanation_of_what_was_released_goes_by_the_release),
         cmocka_unit_test(explanation_of_a_delivery_says_as_what_and_what_became_of_it),
         cmocka_unit_test(explanation_of_another_place_is_conditional),
         cmocka_unit_test(explanation_of_what_was_not_kept_says_that_nothing_is_left),

@@ -157,6 +157,9 @@ static const struct sample {
     {"deceased", "Communication", "PatientDeceased",
      "{" ENVELOPE
      "\"type\":\"PATIENT_DECEASED\",\"patientDeceased\":{" DAY("at") ",\"place\":{\"display\":\"ZORG thuis\"}}}"},
+    {"emergency-access", "Communication", "EmergencyAccessUsed",
+     "{" ENVELOPE "\"type\":\"EMERGENCY_ACCESS_USED\",\"emergencyAccessUsed\":{\"who\":{\"name\":\"Spoed\"},\"role\":"
+     "\"emergency-physician\",\"purpose\":\"spoedzorg\",\"justification\":\"bewusteloos\"}}"},
     {"message", "Communication", "TeamMessage",
      "{" ENVELOPE "\"type\":\"TEAM_MESSAGE\",\"urgency\":\"SAME_DAY\",\"teamMessage\":{\"threadId\":\"T1\",\"kind\":"
      "\"QUESTION\",\"attachments\":[{\"id\":\"https://x.test/a\"}],\"subject\":\"Wonde\",\"text\":\"Wie komt er?\"}}"},

@@ -45,6 +45,8 @@ static void counts_and_order_are_checked_and_all_messages_are_taken(void **state
         {BHS "PID|1\rBTS|1\r", 0, "", 0},
         {BHS MSG BHS "PID|1\rBTS|1\r", 1, "", 0},
         {BHS MSG "BTS|1\r\r\n \x1a", 1, NULL, 0},
+        {"\x0b" MSG "\x1c\r", 1, NULL, 0}, // cut out of an MLLP stream
+        {"\x0b" MSG "\x1c\r\x0b" MSG "\x1c\r\n", 2, NULL, 0},
     };
     (void)state;
     for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {

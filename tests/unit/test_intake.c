@@ -10,6 +10,7 @@
 #include <string.h>
 
 #include "intake.h"
+#include "journal_internal.h"
 #include "log_line.h"
 
 enum { TIMEOUT_MS = 5000, PENDING_MAX = 256 };
@@ -58,6 +59,12 @@ void publisher_publish_group(struct publisher *self, const struct items *items, 
     (void)lane;
     take(items->list[0]);
     await(wait, items->count - items->n_facts, items->n_facts, true);
+}
+
+bool publisher_has_spool(const struct publisher *self)
+{
+    (void)self;
+    return false;
 }
 
 void publisher_leave(struct publisher_wait *wait)
@@ -222,16 +229,16 @@ static const struct carehub_format format = {.abi = CAREHUB_FORMAT_ABI,
 // ---- The transport: notes what it is given
 
 static char replies[8192];
-static int status, answers;
+static int answers;
+static int64_t received_ms;
 static enum carehub_fault fault;
-static bool repeat, spooled;
+static bool repeat, spooled, unread;
 static char reason[2048];
 static size_t n_ids;
 
 static void on_reply(struct arrival *arrival, const struct carehub_reply *given)
 {
     (void)arrival;
-    status = given->status;
     assert_true(strlen(replies) + given->len < sizeof replies);
     strncat(replies, given->bytes, given->len);
 }
@@ -243,6 +250,7 @@ static void on_answered(struct arrival *arrival, const struct carehub_message *m
     fault = outcome->fault;
     repeat = outcome->repeat;
     spooled = outcome->spooled;
+    unread = arrival->unread;
     n_ids = outcome->n_ids;
     snprintf(reason, sizeof reason, "%s %s %s", message->problem.where, message->problem.what, outcome->text);
     free(arrival->bytes);
@@ -259,6 +267,22 @@ static struct journal *journal;
 static struct intake *intake;
 static struct counters counters;
 
+static void open_intake(void)
+{
+    const struct intake_options options = {
+        .format = &format, .journal = journal, .counters = &counters, .confirm_timeout_ms = TIMEOUT_MS};
+    intake = intake_new(&loop, &options);
+    assert_non_null(intake);
+}
+
+// With the journal as it is.
+static void restart(void)
+{
+    intake_close(&intake);
+    uv_run(&loop, UV_RUN_DEFAULT);
+    open_intake();
+}
+
 static int start(void **state)
 {
     char error[JOURNAL_ERROR_BYTES];
@@ -271,10 +295,8 @@ static int start(void **state)
     answers = slimmed = closed = 0;
     replies[0] = '\0';
     released = false;
-    const struct intake_options options = {
-        .format = &format, .journal = journal, .counters = &counters, .confirm_timeout_ms = TIMEOUT_MS};
-    intake = intake_new(&loop, &options);
-    assert_non_null(intake);
+    received_ms = 1772400000000;
+    open_intake();
     return 0;
 }
 
@@ -302,7 +324,7 @@ static void bring(const struct transport_in *transport, const char *text)
     arrival->connection = 1;
     arrival->native = (struct carehub_native){.bytes = arrival->bytes,
                                               .len = strlen(text),
-                                              .received_ms = 1772400000000,
+                                              .received_ms = received_ms,
                                               .transport = transport->name,
                                               .peer = "",
                                               .name = "",
@@ -348,6 +370,21 @@ static void what_is_left_empty_is_filled_in(void **state)
     assert_string_equal(event->source->native_id, "m1");
     assert_string_equal(event->source->system, "sender");
     assert_int_equal(event->source->native_sha256.len, 32);
+    carehub__v1__event__free_unpacked(event, NULL);
+    confirm(0, CAREHUB_FAULT_NONE, "");
+}
+
+static void a_name_that_is_cut_off_is_still_text(void **state)
+{
+    char text[CAREHUB_NATIVE_ID_BYTES + 64];
+    (void)state;
+    for (size_t i = 0; i < sizeof text - 8; i += 2)
+        memcpy(text + i, "\xC3\xA9", 3); // what fits is an odd number of bytes
+    strcat(text, " event");
+    bring(&folder, text);
+    Carehub__V1__Event *event = carehub__v1__event__unpack(NULL, last_size, (const uint8_t *)last_event);
+    assert_non_null(event);
+    assert_int_equal(strlen(event->source->native_id), CAREHUB_NATIVE_ID_BYTES - 2);
     carehub__v1__event__free_unpacked(event, NULL);
     confirm(0, CAREHUB_FAULT_NONE, "");
 }
@@ -498,6 +535,7 @@ static void a_state_is_kept_with_what_was_made_or_not_at_all(void **state)
 static void a_held_message_is_tried_again_when_it_is_to_be(void **state)
 {
     (void)state;
+    received_ms = wall_clock_ms();
     bring(&folder, "m1 hold");
     assert_int_equal(fault, CAREHUB_FAULT_NONE);
     assert_int_equal(journal_held_count(journal), 1);
@@ -511,35 +549,104 @@ static void a_held_message_is_tried_again_when_it_is_to_be(void **state)
     intake_tick(intake, true); // under way: not twice
     turn();
     assert_int_equal(n_pending, 1);
+    confirm(0, CAREHUB_FAULT_UNAVAILABLE, "the hub is away");
+    intake_tick(intake, true); // later
+    turn();
+    assert_int_equal(n_pending, 0);
+    restart();
+    intake_tick(intake, true); // it is to be tried still; and what it gave was remembered
+    turn();
+    assert_int_equal(n_pending, 2);
+    confirm(0, CAREHUB_FAULT_NONE, "");
     confirm(0, CAREHUB_FAULT_NONE, "");
     assert_int_equal(journal_held_count(journal), 0);
     assert_int_equal(answers, 1); // its sender had its answer long before
 }
 
-static void a_client_of_http_is_told_in_json(void **state)
+static void a_request_over_http_is_one_message_and_its_transport_answers_it(void **state)
 {
     (void)state;
     bring(&http, "m1 event");
     confirm(0, CAREHUB_FAULT_NONE, "");
-    assert_int_equal(status, 201);
-    assert_non_null(strstr(replies, "\"status\":\"taken\",\"events\":[\""));
-    bring(&http, "m1 event");
-    confirm(0, CAREHUB_FAULT_NONE, "");
-    assert_int_equal(status, 200);
-    bring(&http, "m2 event spool");
-    confirm(0, CAREHUB_FAULT_NONE, "");
-    assert_int_equal(status, 202);
+    assert_true(answers == 1 && fault == CAREHUB_FAULT_NONE && n_ids == 1 && !unread);
     bring(&http, "m3 unreadable");
-    assert_int_equal(status, 400);
+    assert_true(fault == CAREHUB_FAULT_NATIVE && unread);
     bring(&http, "m4 error");
-    assert_int_equal(status, 422);
-    assert_non_null(strstr(replies, "{\"status\":\"refused\",\"problem\":{\"what\":\"it is wrong\"}}"));
-    bring(&http, "m5 event");
-    confirm(0, CAREHUB_FAULT_UNAVAILABLE, "the hub is away");
-    assert_int_equal(status, 503);
-    bring(&http, "m6 nothing\nm7 event\n"); // one request is one message
-    assert_int_equal(status, 200);
+    assert_true(fault == CAREHUB_FAULT_NATIVE && !unread);
+    bring(&http, "m6 nothing\nm7 event\n");
+    assert_int_equal(answers, 4);
     assert_int_equal(n_pending, 0);
+    assert_string_equal(replies, "");
+}
+
+static void what_was_not_confirmed_is_published_again_until_it_is(void **state)
+{
+    uint8_t id[EVENTID_BYTES];
+    (void)state;
+    received_ms = wall_clock_ms();
+    bring(&folder, "m1 store event");
+    memcpy(id, last_id, sizeof id);
+    confirm(0, CAREHUB_FAULT_UNAVAILABLE, "the hub is away");
+    bring(&folder, "m2 two");
+    confirm(0, CAREHUB_FAULT_NONE, "");
+    restart();
+    for (int i = 0; i < 2; i++) { // and again, when it is away still
+        intake_tick(intake, true);
+        assert_int_equal(n_pending, 1);
+        assert_memory_equal(last_id, id, sizeof id);
+        confirm(0, CAREHUB_FAULT_UNAVAILABLE, "the hub is away");
+        intake_tick(intake, true);
+        assert_int_equal(n_pending, 0); // not at once
+        restart();
+    }
+    intake_tick(intake, true);
+    confirm(0, CAREHUB_FAULT_NONE, "");
+    restart();
+    intake_tick(intake, true);
+    assert_int_equal(n_pending, 0);
+    assert_int_equal(answers, 2);
+}
+
+static void what_a_full_disk_has_undone_is_not_taken_for_remembered(void **state)
+{
+    char text[200000];
+    (void)state;
+    bring(&folder, "m0 event");
+    confirm(0, CAREHUB_FAULT_NONE, "");
+    log_line_set_level((enum log_level) - 1);
+    sqlite3_exec(journal->db, "PRAGMA max_page_count = 1", NULL, NULL, NULL); // no more than there are
+    snprintf(text, sizeof text, "m1 hold %0150000d\nm2 two\nm2 two\n", 0); // the first does not fit, the others would
+    bring(&folder, text);
+    log_line_set_level(LOG_LEVEL_ERROR);
+    assert_int_equal(n_pending, 0);
+    assert_string_equal(replies, "m1=7 m2=7 m2=7 ");
+    sqlite3_exec(journal->db, "PRAGMA max_page_count = 1000000", NULL, NULL, NULL);
+    bring(&folder, "m2 two");
+    assert_true(n_pending == 1 && pending[0].n_events == 2);
+    confirm(0, CAREHUB_FAULT_NONE, "");
+    assert_false(repeat);
+}
+
+static int refuse(void *arg)
+{
+    (void)arg;
+    return 1;
+}
+
+static void nothing_is_taken_before_the_journals_commit(void **state)
+{
+    (void)state;
+    log_line_set_level((enum log_level) - 1);
+    sqlite3_commit_hook(journal->db, refuse, NULL);
+    bring(&folder, "m1 event");
+    sqlite3_commit_hook(journal->db, NULL, NULL);
+    log_line_set_level(LOG_LEVEL_ERROR);
+    assert_int_equal(n_pending, 0);
+    assert_string_equal(replies, "m1=7 ");
+    bring(&folder, "m1 event");
+    assert_int_equal(n_pending, 1);
+    confirm(0, CAREHUB_FAULT_NONE, "");
+    assert_false(repeat);
 }
 
 static void what_still_waits_is_answered_at_the_end(void **state)
@@ -562,6 +669,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test_setup_teardown(a_message_is_answered_when_the_hub_has_its_event, start, stop),
         cmocka_unit_test_setup_teardown(what_is_left_empty_is_filled_in, start, stop),
+        cmocka_unit_test_setup_teardown(a_name_that_is_cut_off_is_still_text, start, stop),
         cmocka_unit_test_setup_teardown(a_resent_message_gives_the_same_event, start, stop),
         cmocka_unit_test_setup_teardown(several_items_are_one_group_unless_the_spool_confirms, start, stop),
         cmocka_unit_test_setup_teardown(an_arrivals_replies_are_in_order_and_the_worst_counts, start, stop),
@@ -570,7 +678,10 @@ int main(void)
         cmocka_unit_test_setup_teardown(what_cannot_be_an_event_is_refused_with_the_place, start, stop),
         cmocka_unit_test_setup_teardown(a_state_is_kept_with_what_was_made_or_not_at_all, start, stop),
         cmocka_unit_test_setup_teardown(a_held_message_is_tried_again_when_it_is_to_be, start, stop),
-        cmocka_unit_test_setup_teardown(a_client_of_http_is_told_in_json, start, stop),
+        cmocka_unit_test_setup_teardown(a_request_over_http_is_one_message_and_its_transport_answers_it, start, stop),
+        cmocka_unit_test_setup_teardown(what_was_not_confirmed_is_published_again_until_it_is, start, stop),
+        cmocka_unit_test_setup_teardown(what_a_full_disk_has_undone_is_not_taken_for_remembered, start, stop),
+        cmocka_unit_test_setup_teardown(nothing_is_taken_before_the_journals_commit, start, stop),
         cmocka_unit_test_setup_teardown(what_still_waits_is_answered_at_the_end, start, stop),
     };
     log_line_set_level(LOG_LEVEL_ERROR);

@@ -366,10 +366,10 @@ static void what_version_1_kept_is_still_there(void **state)
     journal_close(&journal);
 
     assert_int_equal(sqlite3_open(path, &db), SQLITE_OK);
-    execute(db, "PRAGMA user_version = 3;");
+    execute(db, "PRAGMA user_version = 4;");
     sqlite3_close(db);
     assert_null(journal_open(dir, true, error));
-    assert_non_null(strstr(error, "version 3"));
+    assert_non_null(strstr(error, "version 4"));
 }
 
 // ---- Secrecy
@@ -404,6 +404,15 @@ static void nothing_of_a_person_can_be_read_from_the_files(void **state)
     assert_false(file_contains("journal.db", "az-test:V1") || file_contains("journal.db-wal", "az-test:V1"));
     assert_true(file_contains("journal.db-wal", "az-test")); // the search works: the sender's name is in clear
     journal_close(&journal);
+}
+
+static void who_only_looks_makes_nothing(void **state)
+{
+    (void)state;
+    char error[JOURNAL_ERROR_BYTES];
+    assert_null(journal_open(dir, false, error));
+    assert_non_null(strstr(error, "no adapter has run"));
+    assert_false(file_contains("journal.db", "") || file_contains("journal.key", ""));
 }
 
 static void another_key_or_another_process_is_refused(void **state)
@@ -445,6 +454,7 @@ int main(void)
         cmocka_unit_test_setup_teardown(numbers_never_come_again, make_dir, remove_dir),
         cmocka_unit_test_setup_teardown(what_version_1_kept_is_still_there, make_dir, remove_dir),
         cmocka_unit_test_setup_teardown(nothing_of_a_person_can_be_read_from_the_files, make_dir, remove_dir),
+        cmocka_unit_test_setup_teardown(who_only_looks_makes_nothing, make_dir, remove_dir),
         cmocka_unit_test_setup_teardown(another_key_or_another_process_is_refused, make_dir, remove_dir),
     };
     return cmocka_run_group_tests_name("journal", tests, NULL, NULL);

@@ -212,11 +212,27 @@ static void a_bad_section_is_refused_by_its_path(void **state)
     }
 }
 
+enum { TYPES_OBLIGATORY = 25 };
+
+static void policy_made_before_a_type_existed_gives_it_to_nobody(void **state)
+{
+    (void)state;
+    static const char row[] = "    EmergencyAccessUsed\n";
+    char text[4096], error[POLICY_ERROR_BYTES];
+    size_t n = policy_text(text, sizeof text, HEAD, "");
+    char *at = strstr(strstr(text, "matrix"), row);
+    memmove(at, at + strlen(row), n - (size_t)(at - text) - strlen(row));
+    struct policy *policy = policy_read(text, n - strlen(row), error);
+    assert_non_null(policy);
+    assert_int_equal(policy_cell(policy, 0, TYPE(EMERGENCY_ACCESS_USED))->level, 0);
+    policy_destroy(&policy);
+}
+
 static void a_type_without_a_row_is_refused(void **state)
 {
     (void)state;
     char text[4096], error[POLICY_ERROR_BYTES];
-    for (int type = 1; type <= EVENT_TYPE_MAX; type++) {
+    for (int type = 1; type <= TYPES_OBLIGATORY; type++) {
         char row[80], expected[120];
         size_t n = policy_text(text, sizeof text, HEAD, "");
         const char *name = event_type_name((Carehub__V1__EventType)type);
@@ -380,6 +396,7 @@ int main(void)
         cmocka_unit_test(a_bad_cell_or_row_is_refused_by_its_path),
         cmocka_unit_test(a_bad_section_is_refused_by_its_path),
         cmocka_unit_test(a_type_without_a_row_is_refused),
+        cmocka_unit_test(policy_made_before_a_type_existed_gives_it_to_nobody),
         cmocka_unit_test(bad_syntax_is_refused_with_its_line),
         cmocka_unit_test(a_nul_byte_does_not_hide_what_follows),
         cmocka_unit_test(an_oversized_policy_is_refused),

@@ -176,7 +176,7 @@ static void agree(struct route_case *c, uint32_t number)
         MUST(n_rules > 0 && n_rules <= ROUTE_RULES_MAX);
         MUST(case_same(&explained, &one));
         for (int i = 0; i < n_rules; i++)
-            MUST(rules[i].decided == (i == n_rules - 1) && rules[i].finding[0]);
+            MUST(rules[i].decided == (i == n_rules - 1) && rules[i].finding[0] && rules[i].found);
         MUST(rules[n_rules - 1].code == one.reason);
         MUST(rules[n_rules - 1].passed == (one.outcome == OUTCOME(DELIVER)));
     }

@@ -184,6 +184,46 @@ static void what_is_refused_goes_to_failed_with_the_reason_beside_it(void **stat
     assert_string_equal(text_of("done/3.hl7.2"), "ok");
 }
 
+static mode_t mode_of(const char *name)
+{
+    struct stat status;
+    assert_int_equal(stat(path_of(name), &status), 0);
+    return status.st_mode & 0777;
+}
+
+static void the_folders_group_sees_what_becomes_of_its_files_and_nobody_else_does(void **state)
+{
+    static const mode_t folders[] = {0700, 0750, 0777};
+    static const mode_t made[][2] = {{0700, 0600}, {0750, 0640}, {0770, 0660}};
+    (void)state;
+    for (int i = 0; i < 3; i++) {
+        assert_int_equal(chmod(folder, folders[i]), 0);
+        put_old("1.hl7", "wrong");
+        struct stub *stub = stub_start(&transport_in_folder, plain);
+        stub_wait(count_in(".") == 0);
+        stub_stop(&stub);
+        assert_int_equal(mode_of("failed"), made[i][0]);
+        assert_int_equal(mode_of("done"), made[i][0]);
+        /* In the folder of problems, which is its group's as the outer one is. */
+        assert_int_equal(mode_of("failed/1.hl7.problems.txt"), made[i][1]);
+        clear("done");
+        clear("failed");
+    }
+}
+
+static void a_folder_that_is_not_there_is_noticed_by_the_check(void **state)
+{
+    char error[CAREHUB_ERROR_BYTES];
+    struct carehub_setting path = {.name = "path", .value = folder};
+    const struct carehub_setting section = {.name = "in", .value = "", .first = &path};
+    const struct transport_in_options options = {.section = &section, .folder = ""};
+    (void)state;
+    assert_true(transport_in_folder.check(&options, error));
+    path.value = path_of("absent");
+    assert_false(transport_in_folder.check(&options, error));
+    assert_non_null(strstr(error, "it has to be a folder that this program may read and write"));
+}
+
 static void what_cannot_be_taken_now_stays_and_is_tried_again_before_all_others(void **state)
 {
     (void)state;
@@ -300,6 +340,8 @@ int main(void)
         test(files_in_the_making_links_and_folders_are_left_alone),
         test(a_file_is_taken_when_it_has_come_to_rest),
         test(what_is_refused_goes_to_failed_with_the_reason_beside_it),
+        test(the_folders_group_sees_what_becomes_of_its_files_and_nobody_else_does),
+        test(a_folder_that_is_not_there_is_noticed_by_the_check),
         test(what_cannot_be_taken_now_stays_and_is_tried_again_before_all_others),
         test(one_that_is_too_large_is_not_even_read),
         test(a_file_that_was_replaced_while_its_outcome_was_awaited_is_taken_anew),

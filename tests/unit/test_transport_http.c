@@ -22,19 +22,20 @@ static void the_status_says_what_became_of_it(void **state)
         long status;
         const char *answer;
     } cases[] = {
-        {"published", 201, "{\"outcome\":\"published\",\"events\":[\"01000000-0000-0000-0000-000000000000\"]}"},
-        {"published at once", 201, "\"outcome\":\"published\""},
-        {"spooled", 202, "\"outcome\":\"spooled\""},
-        {"repeat", 200, "\"outcome\":\"repeat\""},
-        {"nothing", 200, "\"outcome\":\"nothing\",\"text\":\"not-of-interest\""},
-        {"wrong", 400, "\"text\":\"it is missing\",\"where\":\"PID-3\",\"rule\":\"a rule\""},
-        {"unknown", 422, "\"text\":\"no such patient\""},
-        {"duplicate", 409, "\"outcome\":\"duplicate\""},
-        {"forbidden", 403, "\"outcome\":\"not-allowed\""},
-        {"unavailable", 503, "\"outcome\":\"unavailable\",\"text\":\"not now\""},
+        {"published", 201, "{\"outcome\":\"confirmed\",\"events\":[\"01000000-0000-0000-0000-000000000000\"]}"},
+        {"published at once", 201, "\"outcome\":\"confirmed\""},
+        {"spooled", 202, "\"outcome\":\"stored\""},
+        {"repeat", 200, "\"outcome\":\"confirmed\""},
+        {"nothing", 200, "{\"outcome\":\"nothing\",\"why\":\"not-of-interest\"}"},
+        {"unreadable", 400, "\"outcome\":\"refused\""},
+        {"wrong", 422, "\"problems\":[{\"where\":\"PID-3\",\"what\":\"it is missing\",\"rule\":\"a rule\"}]"},
+        {"unknown", 422, "\"problems\":[{\"what\":\"no such patient\"}]"},
+        {"duplicate", 409, "\"outcome\":\"refused\""},
+        {"forbidden", 403, "\"outcome\":\"refused\""},
+        {"unavailable", 503, "{\"outcome\":\"unavailable\",\"problems\":[{\"what\":\"not now\"}]}"},
         {"reply of the format", 299, "reply of the format"},
         {"reply at once", 299, "reply at once"},
-        {"", 201, "published"},
+        {"", 201, "confirmed"},
     };
     struct stub *stub = stub_start(&transport_in_http, plain);
     (void)state;

@@ -21,7 +21,8 @@ static void answer(struct stub *self, struct arrival *a, const char *text, size_
     if (strstr(what, "unavailable") && (self->unavailable < 0 || self->unavailable-- > 0)) {
         outcome.fault = CAREHUB_FAULT_UNAVAILABLE;
         outcome.text = "not now";
-    } else if (strstr(what, "wrong")) {
+    } else if (strstr(what, "wrong") || strstr(what, "unreadable")) {
+        a->unread = strstr(what, "unreadable") != NULL;
         outcome.fault = CAREHUB_FAULT_NATIVE;
         message.verdict = CAREHUB_MESSAGE_ERROR;
         message.problem = (struct carehub_problem){"PID-3", "it is missing", "a rule"};

@@ -44,6 +44,7 @@ struct bench_options {
     double duration_s; /* 0: until all events are sent */
     uint64_t events;   /* 0: until the duration is over */
     bool json;
+    bool national; /* patients have a national number too, as native messages name them (samples.h) */
 };
 
 /* The hub that is measured. */
@@ -127,6 +128,7 @@ bool hub_start(struct hub_process *hub, const struct bench_options *options);
 void hub_stop(struct hub_process *hub); /* and removes its directory */
 bool hub_sample(struct run *run, struct sample *sample);
 uint64_t now_ns(void); /* CLOCK_MONOTONIC */
+double process_cpu_s(pid_t pid);
 
 /* ---- region.c: who is who, by number ---------------------------------------------------------------------------- */
 void actor_name(uint32_t actor, char name[BENCH_NAME_BYTES]); /* its inbox has the same name */
@@ -139,6 +141,8 @@ bool region_register(struct run *run);
 /* Opens a client of the region. `name` is registered with its key, publishing or speaking for actors [from,
  * to). */
 carehub_client *region_client(struct run *run, const char *name, bool publishes, uint32_t from, uint32_t to);
+/* Registers a client that publishes for the hospital, and gives its new key. */
+bool region_publisher(struct run *run, const char *name, struct carehub_keypair *key);
 bool complain(const char *what); /* says what failed, with the library's reason; false */
 
 /* ---- publish.c, receive.c --------------------------------------------------------------------------------------- */

@@ -173,7 +173,7 @@ void hub_stop(struct hub_process *hub)
 
 /* ---- What it uses ----------------------------------------------------------------------------------------------- */
 
-static double cpu_of(pid_t pid)
+double process_cpu_s(pid_t pid)
 {
     char path[64], text[1024];
     unsigned long user = 0, system = 0;
@@ -237,7 +237,7 @@ bool hub_sample(struct run *run, struct sample *sample)
     sample->at_ns = now_ns();
     sample->load_cpu_s = (double)(usage.ru_utime.tv_sec + usage.ru_stime.tv_sec) +
                          (double)(usage.ru_utime.tv_usec + usage.ru_stime.tv_usec) / 1e6;
-    sample->hub_cpu_s = cpu_of(run->hub.pid);
+    sample->hub_cpu_s = process_cpu_s(run->hub.pid);
     memory_of(run->hub.pid, sample);
     return answered;
 }

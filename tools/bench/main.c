@@ -1,5 +1,6 @@
-/* carehub-bench: measures a hub. The way of a run is in measure(). */
+/* carehub-bench: measures a hub, the way of a run is in measure(); formats (formats.c); and adapters (adapter.c). */
 #include "bench.h"
+#include "native.h"
 
 #include <sodium.h>
 #include <stdio.h>
@@ -79,6 +80,10 @@ int main(int argc, char **argv)
 {
     static struct run run; /* zero: what was never opened is closed without harm */
     struct bench_options options;
+    if (argc > 1 && strcmp(argv[1], "formats") == 0)
+        return formats_main(argc - 1, argv + 1);
+    if (argc > 1 && strcmp(argv[1], "adapter") == 0)
+        return adapter_main(argc - 1, argv + 1);
     int status = options_read(&options, argc, argv);
     if (status >= 0)
         return status;

@@ -1,6 +1,7 @@
 /* region.c - actors, clients, inboxes and patients, registered as a registrar would: by facts, over the
  * protocol. */
 #include "bench.h"
+#include "samples.h"
 
 #include <pthread.h>
 #include <stdio.h>
@@ -157,7 +158,8 @@ static bool register_patient(struct registering *r, const struct bench_options *
 {
     char value[BENCH_NAME_BYTES], names[BENCH_MEMBERS_MAX][BENCH_NAME_BYTES];
     struct group g = {.n = 0};
-    Carehub__V1__Identifier identifier = CAREHUB__V1__IDENTIFIER__INIT;
+    char ssin[SAMPLE_SSIN_BYTES];
+    Carehub__V1__Identifier identifier = CAREHUB__V1__IDENTIFIER__INIT, national = CAREHUB__V1__IDENTIFIER__INIT;
     Carehub__V1__PatientRef ref = CAREHUB__V1__PATIENT_REF__INIT;
     Carehub__V1__PatientRegistered registered = CAREHUB__V1__PATIENT_REGISTERED__INIT;
     Carehub__V1__ConsentGiven consent = CAREHUB__V1__CONSENT_GIVEN__INIT;
@@ -166,8 +168,11 @@ static bool register_patient(struct registering *r, const struct bench_options *
     identifier.system = (char *)patient_system;
     identifier.value = value;
     ref.identifier = &identifier;
-    registered.n_identifiers = 1;
-    registered.identifiers = (Carehub__V1__Identifier *[]){&identifier};
+    sample_ssin(patient, ssin);
+    national.system = "ssin";
+    national.value = ssin;
+    registered.n_identifiers = options->national ? 2 : 1;
+    registered.identifiers = (Carehub__V1__Identifier *[]){&identifier, &national};
     consent.patient = &ref;
     consent.n_purposes = 1;
     consent.purposes = (char *[]){"continuity-of-care"};
@@ -248,6 +253,17 @@ carehub_client *region_client(struct run *run, const char *name, bool publishes,
     free(names);
     free(actors);
     return good ? open_client(run, &key) : NULL;
+}
+
+bool region_publisher(struct run *run, const char *name, struct carehub_keypair *key)
+{
+    Carehub__V1__ClientSet set = CAREHUB__V1__CLIENT_SET__INIT;
+    set.name = (char *)name;
+    set.n_actors = 1;
+    set.actors = (char *[]){"hospital"};
+    set.n_publishes = 1;
+    set.publishes = (char *[]){"*"};
+    return carehub_keygen(key) == CAREHUB_OK && register_client(run, &set, key);
 }
 
 bool region_register(struct run *run)

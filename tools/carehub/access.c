@@ -106,7 +106,7 @@ const struct command access_commands[] = {
         .verb = "list",
         .summary = "a person's restrictions and relaxations",
         .arguments = {PATIENT_ARGUMENT},
-        .options = {{"at", "PLACE", "as it was at that place in the log"}},
+        .options = {AT_OPTION, LANG_OPTION},
         .example = "carehub access list P42",
         .run = run_list,
     },

@@ -63,16 +63,16 @@ static int run_test(const struct args *args)
 
 static int run_check(const struct args *args)
 {
-    static char config[] = "--config", check[] = "--check";
-    char *const argv[] = {program, config, (char *)args_value(args, 0), check, NULL};
+    static char config[] = "--config", check[] = "--check", json[] = "--json";
+    char *const argv[] = {program, config, (char *)args_value(args, 0), check, args_flag(args, "json") ? json : NULL,
+                          NULL};
     return become(argv);
 }
 
 static int run_plugins(const struct args *args)
 {
-    static char list[] = "--list-plugins";
-    char *const argv[] = {program, list, NULL};
-    (void)args;
+    static char list[] = "--list-plugins", json[] = "--json";
+    char *const argv[] = {program, list, args_flag(args, "json") ? json : NULL, NULL};
     return become(argv);
 }
 
@@ -88,8 +88,10 @@ const struct command adapter_commands[] = {
             "Neither hub nor network is needed, and nothing is kept. Events come on standard output, one in each "
             "line, as JSON. Standard error has what became of the other messages (the file, the message, where in "
             "it, what is wrong, and which rule says so), and a table of all.\n"
-            "The files are one sender's, in their order: a correction finds its original in an earlier one.",
-        .example = "carehub adapter test ./falls_csv.so falls.csv",
+            "The files are one sender's, in their order: a correction finds its original in an earlier one.\n"
+            "The exit status is 0 if all messages were taken, 1 if one was refused or a file cannot be read, 2 if the "
+            "format cannot be used.",
+        .example = "carehub adapter test hospital --settings /etc/carehub/adapters/hospital.conf discharge.hl7",
         .run = run_test,
     },
     {
@@ -97,7 +99,9 @@ const struct command adapter_commands[] = {
         .summary = "check an adapter's configuration",
         .arguments = {{"CONFIG", "the configuration that carehub-adapter is started with"}},
         .detail = "Reads all of it as the adapter would, certificates and the client's key included, and says what is "
-                  "wrong. Nothing is started.",
+                  "wrong: run it as the user that the adapter runs as. Nothing is started, and the hub is not asked: "
+                  "whether it allows the adapter what it does shows when it runs.\n"
+                  "The exit status is 0 if it is in order, 2 if not.",
         .example = "carehub adapter check /etc/carehub/adapters/hospital.conf",
         .run = run_check,
     },

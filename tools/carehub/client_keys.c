@@ -104,7 +104,8 @@ static int enrol_into(const char *ticket, const char *dir, int timeout_ms, struc
     char key_path[SESSION_PATH_BYTES];
     snprintf(key_path, sizeof key_path, "%s/client.key", dir);
     if (mkdir(dir, 0700) != 0 && errno != EEXIST)
-        return fail(EXIT_NO, NULL, "cannot make %s: %s", dir, strerror(errno));
+        return fail(EXIT_NO, errno == ENOENT ? "Make the directory above it first." : NULL, "cannot make %s: %s", dir,
+                    strerror(errno));
     int code = load_or_make(key_path, &pair);
     if (code)
         return code;

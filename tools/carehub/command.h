@@ -25,6 +25,7 @@ enum exit_code {
     EXIT_NO_HUB = 3,  /* the hub cannot be reached */
     EXIT_REFUSED = 4, /* the hub refused it */
     EXIT_TIMED_OUT = 5,
+    EXIT_DIFFERS = 6, /* `policy diff`: something is different */
 };
 
 struct args;

@@ -31,6 +31,9 @@ const struct noun nouns[] = {
      "held "
      "cannot be decided for now and has a deadline.",
      inbox_commands},
+    {"replay", "deliver what is in the log once more",
+     "For a receiver that lost what it had, or came too late. By person, actor, type of event and period.",
+     replay_commands},
     {"actor", "persons and organisations in care",
      "Actors belong to care teams, and have inboxes. Software that speaks for them is a client.", actor_commands},
     {"client", "software that may connect, and its keys",
@@ -57,14 +60,15 @@ const struct noun nouns[] = {
     {"policy", "who may know what: the access matrix",
      "The policy is a file: it says which role gets which part of which type of event. It is in force from "
      "the place "
-     "in the log at which it was adopted.",
+     "in the log at which it was applied.",
      policy_commands},
     {"log", "the log of all entries", "Every fact and every decision is an entry; entries are never changed.",
      log_commands},
     {"registry", "load many facts at once", "Reads registry facts in the JSON form of their protobuf messages.",
      registry_commands},
     {"adapter", "formats and configurations of adapters, tried without a hub",
-     "An adapter pairs existing software with the hub: see carehub-adapter(8), and carehub-formats(7) for how to write a "
+     "An adapter pairs existing software with the hub: see carehub-adapter(8), and carehub-formats(7) for how to write "
+     "a "
      "format.",
      adapter_commands},
     {0},

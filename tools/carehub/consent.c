@@ -55,7 +55,7 @@ const struct command consent_commands[] = {
         .verb = "show",
         .summary = "the consents of a person that are in force",
         .arguments = {PATIENT_ARGUMENT},
-        .options = {{"at", "PLACE", "as it was at that place in the log"}},
+        .options = {AT_OPTION, LANG_OPTION},
         .example = "carehub consent show P42",
         .run = run_show,
     },

@@ -11,9 +11,9 @@
 #include "template.h"
 
 /* The clients of files/demo/region.jsonl.in, which registers their keys. */
-static const char *const client_names[] = {"hospital-adapter",  "pharmacy-adapter", "homecare-adapter",
-                                           "gp-software",       "pharmacy-software", "homecare-software",
-                                           "coordinator-software", "insurer-software", "carer-app"};
+static const char *const client_names[] = {"hospital-adapter",     "pharmacy-adapter",  "homecare-adapter",
+                                           "gp-software",          "pharmacy-software", "homecare-software",
+                                           "coordinator-software", "insurer-software",  "carer-app"};
 enum { CLIENTS = sizeof client_names / sizeof client_names[0] };
 
 struct demo {
@@ -82,10 +82,10 @@ static int write_file(struct demo *demo, const char *name)
 int demo_make(const char *dir, const struct conf *hub)
 {
     static const char *const folders[] = {"", "/clients", "/events", "/messages"};
-    static const char *const files[] = {
-        "region.jsonl",          "events/fall.json",      "events/inclusion.json", "events/medication.json",
-        "messages/discharge.hl7", "messages/scheme-1.xml", "messages/scheme-2.xml", "messages/fall.json",
-        "hospital.conf",         "pharmacy.conf",         "homecare.conf"};
+    static const char *const files[] = {"region.jsonl",           "events/fall.json",       "events/inclusion.json",
+                                        "events/medication.json", "messages/discharge.hl7", "messages/scheme-1.xml",
+                                        "messages/scheme-2.xml",  "messages/fall.json",     "hospital.conf",
+                                        "pharmacy.conf",          "homecare.conf"};
     char path[SESSION_PATH_BYTES], root[SESSION_PATH_BYTES - 8];
     struct demo demo = {.dir = root};
     snprintf(root, sizeof root, "%s/demo", dir);

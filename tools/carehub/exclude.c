@@ -53,7 +53,7 @@ const struct command exclude_commands[] = {
         .verb = "list",
         .summary = "whom a person has shut out",
         .arguments = {PATIENT_ARGUMENT},
-        .options = {{"at", "PLACE", "as it was at that place in the log"}},
+        .options = {AT_OPTION, LANG_OPTION},
         .example = "carehub exclude list P42",
         .run = run_list,
     },

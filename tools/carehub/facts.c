@@ -78,8 +78,8 @@ int ask_patient(struct session *session, const char *patient, const char *at, Ca
     *answer = NULL;
     Carehub__V1__PatientQuery ask = CAREHUB__V1__PATIENT_QUERY__INIT;
     int code = input_patient(patient, &who);
-    if (code == EXIT_OK && at)
-        code = input_place(at, &ask.at_place);
+    if (code == EXIT_OK)
+        code = input_as_of(at, &ask.at_place, &ask.at_ms);
     if (code)
         return code;
     ask.patient = &who.ref;

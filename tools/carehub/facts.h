@@ -47,6 +47,15 @@ const struct standing_verb *standing_verb(const char *verb);
     {                                                                                                                  \
         "reason", "TEXT", "why; it is kept in the log (no names of patients)", .required = true                        \
     }
+#define AT_OPTION                                                                                                      \
+    {                                                                                                                  \
+        "at", "WHEN", "as it was at that place in the log, or at that time"                                            \
+    }
+#define LANG_OPTION                                                                                                    \
+    {                                                                                                                  \
+        "lang", "LANGUAGE", "the reader's language; without it: that of the environment (LC_MESSAGES, LANG)",          \
+            .words = "nl fr de en"                                                                                     \
+    }
 #define PATIENT_ARGUMENT                                                                                               \
     {                                                                                                                  \
         "PATIENT", "ssin:NUMBER, SYSTEM|VALUE, or the pseudonym P42"                                                   \

@@ -79,7 +79,7 @@ const struct command grant_commands[] = {
         .verb = "list",
         .summary = "who has access to a person's events from outside the care team",
         .arguments = {PATIENT_ARGUMENT},
-        .options = {{"at", "PLACE", "as it was at that place in the log"}},
+        .options = {AT_OPTION, LANG_OPTION},
         .example = "carehub grant list P42",
         .run = run_list,
     },

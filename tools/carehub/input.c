@@ -71,6 +71,17 @@ int input_place(const char *text, uint64_t *place)
     return EXIT_OK;
 }
 
+int input_as_of(const char *text, uint64_t *place, int64_t *unix_ms)
+{
+    *place = 0;
+    *unix_ms = 0;
+    if (!text)
+        return EXIT_OK;
+    if (*text == '#' || text[strspn(text, "0123456789")] == '\0')
+        return input_place(text, place);
+    return input_time(text, unix_ms);
+}
+
 int input_event(const char *text, struct event_input *out)
 {
     *out = (struct event_input){0};

@@ -35,6 +35,9 @@ int input_event(const char *text, struct event_input *out);
 /* A place in the log, "#123" or "123". */
 int input_place(const char *text, uint64_t *place);
 
+/* The state as of when: a place in the log, or a time as below. Exactly one is set; neither for NULL. */
+int input_as_of(const char *text, uint64_t *place, int64_t *unix_ms);
+
 /* "2026-12-31", "2026-12-31T18:00" (local time), or "+30d", "+12h", "+45m" from now; in ms since 1970. NULL
  * gives 0. */
 int input_time(const char *text, int64_t *unix_ms);

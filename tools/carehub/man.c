@@ -132,6 +132,7 @@ static const char *const exit_codes[][2] = {
     {"3", "The hub cannot be reached. What was sent may or may not have arrived; repeating is safe."},
     {"4", "The hub refused it, or does not admit this client."},
     {"5", "No answer in time. What was sent may or may not be in the log; repeating is safe."},
+    {"6", "`policy diff`: the policies differ."},
 };
 
 static void print_environment(FILE *out)

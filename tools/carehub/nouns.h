@@ -16,6 +16,7 @@ extern const struct command access_commands[];
 extern const struct command grant_commands[];
 extern const struct command policy_commands[];
 extern const struct command inbox_commands[];
+extern const struct command replay_commands[];
 extern const struct command publish_commands[];
 extern const struct command subscribe_commands[];
 extern const struct command status_commands[];

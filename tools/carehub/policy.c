@@ -5,6 +5,7 @@
 #include "catalogue.h"
 #include "facts.h"
 #include "nouns.h"
+#include "policy_diff.h"
 #include "policy_file.h"
 
 static int count_roles(const struct policy *policy)
@@ -31,7 +32,7 @@ static int run_check(const struct args *args)
     return EXIT_OK;
 }
 
-static int run_adopt(const struct args *args)
+static int run_apply(const struct args *args)
 {
     char *text;
     struct policy *policy;
@@ -157,12 +158,30 @@ const struct command policy_commands[] = {
         .run = run_show,
     },
     {
-        .verb = "adopt",
+        .verb = "diff",
+        .summary = "what a new policy would change: a period's decisions taken again",
+        .arguments = {{"NEW", "the policy, a file"}},
+        .options = {{"since", "AGE", "how far back: 7d (if none is given), 24h…; begins at 0:00 UTC of that day"}},
+        .detail =
+            "Decides each event of the period twice, as the state was then: under the policy in force, and as if the "
+            "new one had been adopted right before the event. Lists who would have got more or less of which type of "
+            "event, and of how many patients. Patients are counted in steps of 5, so that no number tells of a few; "
+            "persons in care and informal carers are counted together. Events of persons without consent cannot be "
+            "compared: nothing is known of them. What comes after an event's own decision (what was unread, late "
+            "joiners, "
+            "replays) is not compared.\n"
+            "Exit status: 0 if nothing is different, 6 if something is; others as in carehub(1).",
+        .example = "carehub policy diff access.policy --since 14d",
+        .run = run_policy_diff,
+    },
+    {
+        .verb = "apply",
         .summary = "check a policy file and put it in force",
-        .arguments = {{"FILE", "the policy"}},
-        .detail = "What is queued is looked at again with the new policy before it is delivered.",
-        .example = "carehub policy adopt access.policy",
-        .run = run_adopt,
+        .arguments = {{"NEW", "the policy, a file"}},
+        .detail = "It is in force from its place in the log on. What is queued is looked at again with it before it is "
+                  "delivered. See what it changes first: carehub policy diff.",
+        .example = "carehub policy apply access.policy",
+        .run = run_apply,
     },
     {0},
 };

@@ -7,6 +7,8 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "texts.h"
+
 enum { PATIENCE_MS = 2000 }; /* after this long without a connection the operator is told what is going on */
 
 struct session_state {
@@ -53,6 +55,16 @@ int session_config_path(const struct args *args, char path[SESSION_PATH_BYTES])
                 "no configuration: there is neither ./carehub.conf nor %s", path);
 }
 
+/* Commands that know the language option speak that of the environment without it; others speak English. */
+static const char *language_of(const struct args *args)
+{
+    const char *given = args_option(args, "lang");
+    for (const struct option *o = args->command->options; o->name && !given; o++)
+        if (strcmp(o->name, "lang") == 0)
+            given = texts_language();
+    return given ? given : "en";
+}
+
 int session_configure(struct session *session, const struct args *args)
 {
     *session = (struct session){
@@ -61,6 +73,7 @@ int session_configure(struct session *session, const struct args *args)
         .json = args_flag(args, "json"),
         .style = style_of(stdout),
     };
+    session->style.texts = texts_of(language_of(args));
     int code = session_config_path(args, session->config);
     if (code)
         return code;

@@ -43,6 +43,9 @@ static void needs(const Carehub__V1__StatusAnswer *s, struct style style)
                on, off);
     if (s->dead)
         printf("%s%s dead%s: see `carehub inbox dead`.\n", on, count_text(s->dead, text), off);
+    if (s->unread)
+        printf("%s%s not read in time%s, with nobody left in line to be told instead.\n", on,
+               count_text(s->unread, text), off);
     if (s->held)
         printf("%s%s held%s: see `carehub inbox held`.\n", on, count_text(s->held, text), off);
 }
@@ -50,7 +53,7 @@ static void needs(const Carehub__V1__StatusAnswer *s, struct style style)
 static void show(const Carehub__V1__StatusAnswer *s, struct style style)
 {
     char up[LASTED_CHARS], now[WHEN_CHARS], size[SIZE_CHARS], wal[SIZE_CHARS], place[COUNT_CHARS];
-    bool well = !s->dead && !s->held && !s->clock_suspect;
+    bool well = !s->dead && !s->held && !s->unread && !s->clock_suspect;
     printf("%s%s%s %s, up %s, at #%s (%.19s)\n", tone_on(style, well ? TONE_GOOD : TONE_WAIT), s->hub,
            tone_off(style, TONE_GOOD), well ? "is well" : "needs attention", lasted_text(s->now_ms - s->started_ms, up),
            count_text(s->last_place, place), when_text(s->now_ms, now));
@@ -63,7 +66,8 @@ static void show(const Carehub__V1__StatusAnswer *s, struct style style)
         (struct figure){s->commits, "commits"});
     row("deliveries", (struct figure){s->deliveries, "sent"}, (struct figure){s->acks, "acknowledged"},
         (struct figure){s->undelivered, "waiting"});
-    row("", (struct figure){s->held, "held"}, (struct figure){s->dead, "dead"}, none);
+    row("", (struct figure){s->held, "held"}, (struct figure){s->dead, "dead"},
+        (struct figure){s->replays, "replays going on"});
     row("connected", (struct figure){s->sessions, "clients"}, (struct figure){s->attachments, "inboxes"}, none);
     row("registered", (struct figure){s->actors, "actors"}, (struct figure){s->clients, "clients"},
         (struct figure){s->inboxes, "inboxes"});

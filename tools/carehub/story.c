@@ -1,101 +1,151 @@
 /* What one step is called and says, and the feed of steps. */
 #include "story_parts.h"
 
-#include <ctype.h>
 #include <string.h>
 
+#include "catalogue.h"
 #include "core/route.h"
 
-struct step_text step_text(const Carehub__V1__TraceLine *line)
+struct step_text step_text(const Carehub__V1__TraceLine *line, struct style style)
 {
-    static const struct step_text steps[] = {
-        [STEP(RECEIVED)] = {"received", TONE_PLAIN, MARK_DASH},
-        [STEP(CONFIRMED)] = {"confirmed", TONE_PLAIN, MARK_DASH},
-        [STEP(DECIDED)] = {"not told", TONE_DIM, MARK_NO},
-        [STEP(SENT)] = {"sent", TONE_PLAIN, MARK_DASH},
-        [STEP(ACKNOWLEDGED_STORED)] = {"stored", TONE_GOOD, MARK_YES},
-        [STEP(ACKNOWLEDGED_READ)] = {"read", TONE_GOOD, MARK_YES},
-        [STEP(REFUSED)] = {"refused", TONE_BAD, MARK_NO},
-        [STEP(END)] = {"ended", TONE_BAD, MARK_NO},
-        [STEP(QUEUED)] = {"queued", TONE_WAIT, MARK_WAIT},
-        [STEP(WAITING_RETRY)] = {"will retry", TONE_WAIT, MARK_WAIT},
-        [STEP(HELD_BACK)] = {"held", TONE_WAIT, MARK_WAIT},
-        [STEP(NOT_KEPT_STEP)] = {"not kept", TONE_DIM, MARK_NO},
+    static const struct {
+        enum tone tone;
+        enum mark mark;
+    } steps[] = {
+        [STEP(RECEIVED)] = {TONE_PLAIN, MARK_DASH},
+        [STEP(CONFIRMED)] = {TONE_PLAIN, MARK_DASH},
+        [STEP(SENT)] = {TONE_PLAIN, MARK_DASH},
+        [STEP(ACKNOWLEDGED_STORED)] = {TONE_GOOD, MARK_YES},
+        [STEP(ACKNOWLEDGED_READ)] = {TONE_GOOD, MARK_YES},
+        [STEP(REFUSED)] = {TONE_BAD, MARK_NO},
+        [STEP(END)] = {TONE_BAD, MARK_NO},
+        [STEP(QUEUED)] = {TONE_WAIT, MARK_WAIT},
+        [STEP(WAITING_RETRY)] = {TONE_WAIT, MARK_WAIT},
+        [STEP(HELD_BACK)] = {TONE_WAIT, MARK_WAIT},
+        [STEP(NOT_KEPT_STEP)] = {TONE_DIM, MARK_NO},
     };
     size_t n = sizeof steps / sizeof steps[0], step = (size_t)line->step;
-    if (line->step == STEP(DECIDED) && line->outcome == CAREHUB__V1__OUTCOME__DELIVER)
-        return (struct step_text){"told", TONE_GOOD, MARK_YES};
-    if (line->step == STEP(DECIDED) && line->outcome == CAREHUB__V1__OUTCOME__HOLD)
-        return (struct step_text){"held", TONE_WAIT, MARK_WAIT};
-    if (step < n && steps[step].text)
-        return steps[step];
-    return (struct step_text){"unknown step", TONE_WAIT, MARK_WAIT};
-}
-
-const char *story_clause(Carehub__V1__Reason reason, char text[CLAUSE_BYTES])
-{
-    snprintf(text, CLAUSE_BYTES, "%s", reason_text(reason));
-    size_t n = strlen(text);
-    if (n > 0 && text[n - 1] == '.')
-        text[n - 1] = '\0';
-    text[0] = (char)tolower((unsigned char)text[0]);
+    struct step_text text = {text_enum(style, "step", &carehub__v1__trace_line__step__descriptor, (int)line->step),
+                             step < n ? steps[step].tone : TONE_WAIT, step < n ? steps[step].mark : MARK_WAIT};
+    if (line->step != STEP(DECIDED))
+        return text;
+    text.text = text_enum(style, "outcome", &carehub__v1__outcome__descriptor, (int)line->outcome);
+    if (line->outcome == CAREHUB__V1__OUTCOME__DELIVER)
+        text.tone = TONE_GOOD, text.mark = MARK_YES;
+    else if (line->outcome == CAREHUB__V1__OUTCOME__HOLD)
+        text.tone = TONE_WAIT, text.mark = MARK_WAIT;
+    else
+        text.tone = TONE_DIM, text.mark = MARK_NO;
     return text;
 }
 
-static const char *lane_text(Carehub__V1__Lane lane)
+const char *story_reason(Carehub__V1__Reason reason, struct style style)
 {
-    return lane == CAREHUB__V1__LANE__LANE_IMMEDIATE ? "immediate" : "ordinary";
+    return text_named(style, "reason", reason_name(reason));
 }
 
-/* Of a withdrawal also the rule that denies now. */
-static void end_detail(const Carehub__V1__TraceLine *line, char text[DETAIL_BYTES])
+const char *story_role(const char *role, struct style style)
 {
-    char end[CLAUSE_BYTES], why[CLAUSE_BYTES];
-    story_clause(line->reason, end);
+    return *role ? text_named(style, "role", role) : "-";
+}
+
+const char *story_type(Carehub__V1__EventType type, struct style style)
+{
+    const char *name = event_type_name(type);
+    return text_named(style, "type", name ? name : "unknown");
+}
+
+const char *story_level(Carehub__V1__Level level, struct style style)
+{
+    return text_enum(style, "level", &carehub__v1__level__descriptor, (int)level);
+}
+
+const char *story_end(const Carehub__V1__TraceLine *line, struct style style, char out[TEXT_BYTES])
+{
     if (line->why)
-        snprintf(text, DETAIL_BYTES, "%s (%s)", end, story_clause(line->why, why));
+        snprintf(out, TEXT_BYTES, "%s (%s)", story_reason(line->reason, style), story_reason(line->why, style));
     else
-        snprintf(text, DETAIL_BYTES, "%s", end);
+        snprintf(out, TEXT_BYTES, "%s", story_reason(line->reason, style));
+    return out;
 }
 
-const char *story_detail(const Carehub__V1__TraceLine *line, char text[DETAIL_BYTES])
+/* "immediate 12 in dr-janssens", by the text of that code. */
+static const char *slot_text(const Carehub__V1__TraceLine *line, const char *code, struct style style,
+                             char out[TEXT_BYTES])
 {
-    unsigned long long number = line->number;
-    char why[CLAUSE_BYTES], when[WHEN_CHARS];
-    text[0] = '\0';
+    char number[24], attempts[16];
+    snprintf(number, sizeof number, "%llu", (unsigned long long)line->number);
+    snprintf(attempts, sizeof attempts, "%u", line->attempts);
+    return text_fill(style, out, code, "lane",
+                     text_enum(style, "lane", &carehub__v1__lane__descriptor, (int)line->lane), "number", number,
+                     "inbox", line->inbox, "attempts", attempts, "reason", story_reason(line->why, style), NULL);
+}
+
+static const char *attempt_text(const Carehub__V1__TraceLine *line, struct style style, char out[TEXT_BYTES])
+{
+    char again[TEXT_BYTES] = "", attempt[TEXT_BYTES], when[WHEN_CHARS];
+    if (line->deadline_ms) {
+        when_text(line->deadline_ms, when);
+        when[strlen("2026-03-01 21:04:05")] = '\0'; /* seconds will do */
+        text_fill(style, again, "detail.again", "when", when, NULL);
+    }
+    snprintf(out, TEXT_BYTES, "%.64s%s%.600s%s%.200s", line->code, *line->code ? ", " : "",
+             slot_text(line, "detail.attempt", style, attempt), *again ? ", " : "", again);
+    return out;
+}
+
+/* Why it was decided after the event's own decision, in front of what was decided. */
+static const char *later_text(const Carehub__V1__TraceLine *line, struct style style, char out[TEXT_BYTES])
+{
+    static const char *const causes[] = {
+        [CAREHUB__V1__CAUSE__CAUSE_UNSPECIFIED] = "cause.CAUSE_UNSPECIFIED",
+        [CAREHUB__V1__CAUSE__REPLAY] = "cause.REPLAY",
+        [CAREHUB__V1__CAUSE__ESCALATION] = "cause.ESCALATION",
+        [CAREHUB__V1__CAUSE__LATE_JOINER] = "cause.LATE_JOINER",
+    };
+    size_t known = sizeof causes / sizeof *causes, which = (size_t)line->cause < known ? (size_t)line->cause : 0;
+    char cause[TEXT_BYTES], because[24], decided[TEXT_BYTES];
+    memcpy(decided, out, sizeof decided);
+    snprintf(because, sizeof because, "%llu", (unsigned long long)line->because);
+    text_fill(style, cause, causes[which], "because", because, "actor", line->instead_of, NULL);
+    return text_fill(style, out, "detail.later", "cause", cause, "decided", decided, NULL);
+}
+
+static const char *decision_text(const Carehub__V1__TraceLine *line, struct style style, char out[TEXT_BYTES])
+{
+    const char *code = line->notice ? "detail.notice" : "detail.told", *reason = story_reason(line->reason, style);
+    if (line->outcome == CAREHUB__V1__OUTCOME__DELIVER)
+        text_fill(style, out, code, "level", story_level(line->level, style), "reason", reason, NULL);
+    else
+        snprintf(out, TEXT_BYTES, "%s", reason);
+    return line->cause ? later_text(line, style, out) : out;
+}
+
+const char *story_detail(const Carehub__V1__TraceLine *line, struct style style, char out[TEXT_BYTES])
+{
+    char place[24];
+    snprintf(place, sizeof place, "%llu", (unsigned long long)line->place);
+    out[0] = '\0';
     switch (line->step) {
     case STEP(RECEIVED):
-        snprintf(text, DETAIL_BYTES, "from %s", line->client);
-        break;
+        return text_fill(style, out, "detail.from-client", "client", line->client, NULL);
     case STEP(CONFIRMED):
-        snprintf(text, DETAIL_BYTES, "safe in the log at #%llu", (unsigned long long)line->place);
-        break;
+        return text_fill(style, out, "detail.safe", "place", place, NULL);
     case STEP(DECIDED):
     case STEP(HELD_BACK):
-        if (line->outcome == CAREHUB__V1__OUTCOME__DELIVER)
-            snprintf(text, DETAIL_BYTES, "%s: %s", line->notice ? "notice only" : level_text(line->level),
-                     story_clause(line->reason, why));
-        else
-            snprintf(text, DETAIL_BYTES, "%s", story_clause(line->reason, why));
-        break;
+        return decision_text(line, style, out);
     case STEP(END):
-        end_detail(line, text);
-        break;
+        return story_end(line, style, out);
     case STEP(REFUSED):
     case STEP(WAITING_RETRY):
-        snprintf(text, DETAIL_BYTES, "%s%sattempt %u, %s %llu in %s%s%.19s", line->code, *line->code ? ", " : "",
-                 line->attempts, lane_text(line->lane), number, line->inbox, line->deadline_ms ? ", again at " : "",
-                 line->deadline_ms ? when_text(line->deadline_ms, when) : "");
-        break;
+        return attempt_text(line, style, out);
     default:
         if (line->why)
-            snprintf(text, DETAIL_BYTES, "%s %llu in %s; will be withdrawn when its turn comes: %s",
-                     lane_text(line->lane), number, line->inbox, story_clause(line->why, why));
-        else if (*line->inbox)
-            snprintf(text, DETAIL_BYTES, "%s %llu in %s%s", lane_text(line->lane), number, line->inbox,
-                     line->approximate ? " (time of its batch)" : "");
+            return slot_text(line, "detail.will-be-withdrawn", style, out);
+        if (*line->inbox)
+            return slot_text(line, line->approximate ? "detail.slot-approximate" : "detail.slot", style, out);
+        return out;
     }
-    return text;
 }
 
 bool story_is_now(const Carehub__V1__TraceLine *line)
@@ -103,11 +153,11 @@ bool story_is_now(const Carehub__V1__TraceLine *line)
     return line->step == STEP(QUEUED) || line->step == STEP(WAITING_RETRY) || line->step == STEP(HELD_BACK);
 }
 
-const char *story_time(const Carehub__V1__TraceLine *line, char text[WHEN_CHARS])
+const char *story_time(const Carehub__V1__TraceLine *line, struct style style, char text[WHEN_CHARS])
 {
     if (!story_is_now(line))
         return clock_text(line->at_ms, text);
-    snprintf(text, WHEN_CHARS, "now");
+    snprintf(text, WHEN_CHARS, "%s", text_find(style, "step.now"));
     return text;
 }
 
@@ -123,8 +173,8 @@ static void column(FILE *out, const char *text, int width)
 
 void story_line(const Carehub__V1__TraceLine *line, FILE *out, struct style style)
 {
-    struct step_text step = step_text(line);
-    char when[WHEN_CHARS], text[DETAIL_BYTES];
+    struct step_text step = step_text(line, style);
+    char when[WHEN_CHARS], text[TEXT_BYTES];
     const char *who = *line->actor ? line->actor : line->publisher;
     snprintf(text, sizeof text, "#%llu", (unsigned long long)line->place);
     column(out, clock_text(line->at_ms, when), 12); /* in a feed each step has just happened */
@@ -138,6 +188,6 @@ void story_line(const Carehub__V1__TraceLine *line, FILE *out, struct style styl
     column(out, text, 12);
     fputs(tone_off(style, step.tone), out);
     column(out, who, 20);
-    put_safe(out, story_detail(line, text));
+    put_safe(out, story_detail(line, style, text));
     fputc('\n', out);
 }

@@ -22,12 +22,25 @@ static bool came_to(const Carehub__V1__TraceAnswer *trace, const char *actor, Ca
     return false;
 }
 
+/* Of what was decided later only what tells somebody for the first time counts. */
+static bool counts_once(const Carehub__V1__TraceAnswer *trace, size_t at)
+{
+    const Carehub__V1__TraceLine *line = trace->lines[at];
+    if (line->cause == CAREHUB__V1__CAUSE__CAUSE_UNSPECIFIED)
+        return true;
+    for (size_t i = 0; i < at; i++)
+        if (trace->lines[i]->step == STEP(DECIDED) && strcmp(trace->lines[i]->actor, line->actor) == 0 &&
+            trace->lines[i]->outcome == CAREHUB__V1__OUTCOME__DELIVER)
+            return false;
+    return line->outcome == CAREHUB__V1__OUTCOME__DELIVER;
+}
+
 static struct counts count(const Carehub__V1__TraceAnswer *trace)
 {
     struct counts c = {0};
     for (size_t i = 0; i < trace->n_lines; i++) {
         const Carehub__V1__TraceLine *l = trace->lines[i];
-        if (l->step != STEP(DECIDED))
+        if (l->step != STEP(DECIDED) || !counts_once(trace, i))
             continue;
         bool told = l->outcome == CAREHUB__V1__OUTCOME__DELIVER, held = l->outcome == CAREHUB__V1__OUTCOME__HOLD;
         c.told += told;
@@ -60,11 +73,20 @@ static const Carehub__V1__TraceLine *subject(const Carehub__V1__TraceAnswer *tra
 
 static void print_subject(const Carehub__V1__TraceLine *line, FILE *out, struct style style)
 {
-    fprintf(out, "%s%s%s", tone_on(style, TONE_STRONG), type_text(line->type), tone_off(style, TONE_STRONG));
-    if (line->patient)
-        fprintf(out, " of P%llu", (unsigned long long)line->patient);
-    if (line->place)
-        fprintf(out, " (#%llu)", (unsigned long long)line->place);
+    char patient[24], place[24], text[TEXT_BYTES];
+    snprintf(patient, sizeof patient, "P%llu", (unsigned long long)line->patient);
+    snprintf(place, sizeof place, "%llu", (unsigned long long)line->place);
+    fputs(tone_on(style, TONE_STRONG), out);
+    put_safe(out, text_fill(style, text, line->patient ? "trace.subject" : "trace.subject-unknown", "type",
+                            story_type(line->type, style), "patient", patient, "place", place, NULL));
+    fputs(tone_off(style, TONE_STRONG), out);
+}
+
+static void print_count(const char *before, const char *code, size_t n, FILE *out, struct style style)
+{
+    char number[24], text[TEXT_BYTES];
+    snprintf(number, sizeof number, "%zu", n);
+    fprintf(out, "%s%s", before, text_fill(style, text, code, "n", number, NULL));
 }
 
 static void print_conclusion(const Carehub__V1__TraceAnswer *trace, FILE *out, struct style style)
@@ -73,21 +95,22 @@ static void print_conclusion(const Carehub__V1__TraceAnswer *trace, FILE *out, s
     size_t waiting = c.told - c.acknowledged - c.ended;
     print_subject(subject(trace), out, style);
     if (has_step(trace, STEP(NOT_KEPT_STEP))) {
-        fputs(": not kept, nobody was told\n", out);
+        fprintf(out, ": %s\n", text_find(style, "trace.not-kept"));
         return;
     }
-    fprintf(out, ": %zu told", c.told);
+    print_count(": ", "trace.told", c.told, out, style);
     if (c.told && c.acknowledged == c.told)
-        fputs(", all acknowledged", out);
+        print_count(", ", "trace.all-acknowledged", c.told, out, style);
     else if (c.told)
-        fprintf(out, ", %zu acknowledged", c.acknowledged);
+        print_count(", ", "trace.acknowledged", c.acknowledged, out, style);
     if (waiting)
-        fprintf(out, ", %zu not yet", waiting);
+        print_count(", ", "trace.not-yet", waiting, out, style);
     if (c.ended)
-        fprintf(out, ", %zu ended otherwise", c.ended);
+        print_count(", ", "trace.ended", c.ended, out, style);
     if (c.held)
-        fprintf(out, "; %zu held", c.held);
-    fprintf(out, "; %zu not told\n", c.not_told);
+        print_count("; ", "trace.held", c.held, out, style);
+    print_count("; ", "trace.not-told", c.not_told, out, style);
+    fputc('\n', out);
 }
 
 static int by_time(const void *a, const void *b)
@@ -115,24 +138,25 @@ static const Carehub__V1__TraceLine **in_order(const Carehub__V1__TraceAnswer *t
 
 static void add_step(struct table *table, const Carehub__V1__TraceLine *line, int64_t start_ms, struct style style)
 {
-    struct step_text step = step_text(line);
-    char when[WHEN_CHARS], offset[COUNT_CHARS + 4] = "", count[COUNT_CHARS], text[DETAIL_BYTES];
+    struct step_text step = step_text(line, style);
+    char when[WHEN_CHARS], offset[COUNT_CHARS + 4] = "", count[COUNT_CHARS], text[TEXT_BYTES];
     bool received = line->step == STEP(RECEIVED);
     if (!story_is_now(line) && line->at_ms >= start_ms)
         snprintf(offset, sizeof offset, "+%s ms", count_text((uint64_t)(line->at_ms - start_ms), count));
-    table_cell(table, TONE_DIM, "%s", story_time(line, when));
+    table_cell(table, TONE_DIM, "%s", story_time(line, style, when));
     table_cell(table, TONE_DIM, "%12s", offset);
     table_cell(table, step.tone, "%s %s", mark_text(style, step.mark), step.text);
     table_cell(table, TONE_STRONG, "%s", received ? line->publisher : line->actor);
-    table_cell(table, TONE_PLAIN, "%s", line->step == STEP(DECIDED) ? line->role : "");
-    table_cell(table, step.tone == TONE_DIM ? TONE_DIM : TONE_PLAIN, "%s", story_detail(line, text));
+    table_cell(table, TONE_PLAIN, "%s",
+               line->step == STEP(DECIDED) && *line->role ? story_role(line->role, style) : "");
+    table_cell(table, step.tone == TONE_DIM ? TONE_DIM : TONE_PLAIN, "%s", story_detail(line, style, text));
 }
 
 void story_trace(const Carehub__V1__TraceAnswer *trace, FILE *out, struct style style)
 {
     static const char *const headings[] = {"", "", "", "", "", "", NULL};
     if (trace->n_lines == 0) {
-        fputs("The log has nothing of this event.\n", out);
+        fprintf(out, "%s\n", text_find(style, "trace.nothing"));
         return;
     }
     print_conclusion(trace, out, style);

@@ -50,7 +50,7 @@ const struct command team_commands[] = {
         .verb = "list",
         .summary = "the members of a person's care team",
         .arguments = {PATIENT_ARGUMENT},
-        .options = {{"at", "PLACE", "as it was at that place in the log"}},
+        .options = {AT_OPTION, LANG_OPTION},
         .example = "carehub team list P42",
         .run = run_list,
     },

@@ -12,10 +12,13 @@
 #include "args.h"
 #include "carehub/v1/log.pb-c.h"
 
+struct texts; /* texts.h */
+
 /* How to write: decided once from the terminal, handed to what renders. */
 struct style {
-    bool colour; /* on a terminal, and NO_COLOR (no-color.org) is not set */
-    bool utf8;   /* the locale's character set is UTF-8; else plain ASCII */
+    bool colour;               /* on a terminal, and NO_COLOR (no-color.org) is not set */
+    bool utf8;                 /* the locale's character set is UTF-8; else plain ASCII */
+    const struct texts *texts; /* the reader's language; NULL: English */
 };
 
 struct style style_of(FILE *out);

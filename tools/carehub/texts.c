@@ -12,7 +12,7 @@ struct texts {
     size_t n, capacity;
     struct entry {
         const char *code, *text;
-    } *entries;
+    } * entries;
     char *copy; /* what they point into */
 };
 
@@ -165,7 +165,7 @@ const char *date_text(struct style style, int64_t unix_ms, char out[DATE_CHARS])
 {
     time_t seconds = (time_t)(unix_ms / 1000);
     struct tm local;
-    char day[8], month[16], year[16], hour[8], minute[8], text[TEXT_BYTES];
+    char day[16], month[24], year[16], hour[16], minute[16], text[TEXT_BYTES];
     if (unix_ms == 0 || !localtime_r(&seconds, &local)) {
         snprintf(out, DATE_CHARS, "%s", text_find(style, "date.none"));
         return out;

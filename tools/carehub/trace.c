@@ -1,5 +1,6 @@
 /* carehub trace: the whole way of one event. */
 #include "event_query.h"
+#include "facts.h"
 #include "nouns.h"
 #include "story.h"
 
@@ -28,6 +29,7 @@ const struct command trace_commands[] = {
     {
         .summary = "show the whole way of one event",
         .arguments = {{"EVENT", "its id (a UUID), or its place in the log: 123"}},
+        .options = {LANG_OPTION},
         .detail = "Received, confirmed, decided for each candidate, sent, acknowledged; with times. Stored "
                   "means that "
                   "the receiver's software has it, read that a human saw it.",

@@ -66,7 +66,7 @@ static void translate(const void *self, struct carehub_message *message, struct 
     struct tm tm = {0};
     cut(message, row, values); /* as it could be when it was opened */
     const char *rest = strptime(values[FELL_AT], "%Y-%m-%dT%H:%M%z", &tm);
-    long offset_s = tm.tm_gmtoff, injury = 0;
+    long offset_s = tm.tm_gmtoff, injury = 0; /* taken now: timegm clears it */
     while (injuries[injury] && strcmp(injuries[injury], values[INJURY]) != 0)
         injury++;
     if (((!rest || *rest) && !fail(message, FELL_AT, "has to be a time with offset, as 2026-03-01T09:30+01:00")) ||
