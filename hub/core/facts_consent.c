@@ -129,12 +129,31 @@ static bool check_exclusion_lifted(struct fact_context *context)
                : REFUSE(context, UNKNOWN_NAME, "actor", "%s is not excluded", context->actor->card->name);
 }
 
+/* One that came with a merging is lifted there too: set again, it must not go when the merging is taken back. */
+static void lift_from_merges(struct fact_context *context, Card *card, uint32_t actor)
+{
+    struct arena *arena = &context->core->scratch;
+    Carehub__V1__PatientCard__Merge **merges = arena_alloc(arena, (card->n_merges + 1) * sizeof *merges);
+    for (size_t i = 0; i < card->n_merges; i++) {
+        Carehub__V1__PatientCard__Merge *merge = merges[i] = arena_copy(arena, card->merges[i], sizeof *merge);
+        uint32_t *kept = arena_alloc(arena, (merge->n_excluded + 1) * sizeof *kept);
+        size_t n = 0;
+        for (size_t e = 0; e < merge->n_excluded; e++)
+            if (merge->excluded[e] != actor)
+                kept[n++] = merge->excluded[e];
+        merge->n_excluded = n;
+        merge->excluded = kept;
+    }
+    card->merges = merges;
+}
+
 static void apply_exclusion_lifted(struct fact_context *context)
 {
     Card card = *context->person->card;
     size_t at = excluded_at(&card, context->actor->number);
     card.excluded = arena_copy(&context->core->scratch, card.excluded, card.n_excluded * sizeof *card.excluded);
     card.excluded[at] = card.excluded[--card.n_excluded];
+    lift_from_merges(context, &card, context->actor->number);
     person_card_put(context, context->person, &card);
 }
 

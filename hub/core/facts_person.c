@@ -82,10 +82,33 @@ static Member **relist(struct fact_context *context, size_t *n, Member *const *m
     return list;
 }
 
+/* Said anew so that it begins later: what it carried until now has ended, and what is queued on it goes without. */
+static void stop_if_put_off(struct fact_context *context, Card *card, size_t n, Member *const *before,
+                            const Member *anew)
+{
+    for (size_t i = 0; i < n; i++)
+        if (same_role(before[i], anew->actor, anew->role) && anew->from_ms > context->core->now_ms)
+            person_card_stop(context, card, anew->actor, REASON(RELATION_NOT_STARTED));
+}
+
 static bool listed(size_t n, Member *const *members, uint32_t actor, const char *role)
 {
     for (size_t i = 0; i < n; i++)
         if (same_role(members[i], actor, role))
+            return true;
+    return false;
+}
+
+/* A case manager by kind of grant or by role: either is bound to what holds of one. */
+static bool manages_case(Carehub__V1__GrantKind kind, const char *role)
+{
+    return kind == CAREHUB__V1__GRANT_KIND__CASE_MANAGEMENT || strcmp(role, "case-manager") == 0;
+}
+
+static bool is_case_manager(const Card *card, uint32_t actor)
+{
+    for (size_t i = 0; i < card->n_grants; i++)
+        if (card->grants[i]->actor == actor && manages_case(card->grants[i]->grant, card->grants[i]->role))
             return true;
     return false;
 }
@@ -101,8 +124,7 @@ static bool check_member_added(struct fact_context *context)
         return REFUSE(context, UNKNOWN_NAME, "role", "the policy in force knows no role “%s”", added->role);
     if (strcmp(added->role, "case-manager") == 0)
         return REFUSE(context, INVALID, "role", "a case manager stands outside the team: give a grant with an end");
-    if (strcmp(added->role, "coordinator") == 0 &&
-        listed(card->n_grants, card->grants, context->actor->number, "case-manager"))
+    if (strcmp(added->role, "coordinator") == 0 && is_case_manager(card, context->actor->number))
         return REFUSE(context, INVALID, "actor", "%s is this person's case manager, and cannot be the coordinator too",
                       context->actor->card->name);
     context->until_ms = added->until_ms;
@@ -128,6 +150,7 @@ static void apply_member_added(struct fact_context *context)
     member.until_ms = context->until_ms;
     member.basis = added->basis;
     member.proof = added->proof;
+    stop_if_put_off(context, &card, card.n_members, card.members, &member);
     card.members = relist(context, &card.n_members, card.members, member.actor, added->role, &member);
     put_card(context, &card);
     joiner_add(context->core, context->place, added->from_ms);
@@ -175,11 +198,11 @@ static bool check_grant_given(struct fact_context *context)
     if (given->kind == CAREHUB__V1__GRANT_KIND__GRANT_KIND_UNSPECIFIED)
         return REFUSE(context, INVALID, "kind",
                       "say what the grant is for: case management, insurance, referral or emergency access");
-    if (given->kind == CAREHUB__V1__GRANT_KIND__CASE_MANAGEMENT && !given->until_ms)
+    if (manages_case(given->kind, given->role) && !given->until_ms)
         return REFUSE(context, INVALID, "untilMs", "a case manager's grant has an end");
     if (given->kind == CAREHUB__V1__GRANT_KIND__EMERGENCY_ACCESS && !check_emergency(context, given))
         return false;
-    if (strcmp(given->role, "case-manager") == 0 &&
+    if (manages_case(given->kind, given->role) &&
         listed(card->n_members, card->members, context->actor->number, "coordinator"))
         return REFUSE(context, INVALID, "actor", "%s is this person's coordinator, and cannot be the case manager too",
                       context->actor->card->name);
@@ -200,6 +223,7 @@ static void apply_grant_given(struct fact_context *context)
     grant.until_ms = given->until_ms;
     grant.grant = given->kind;
     grant.max_level = given->max_level;
+    stop_if_put_off(context, &card, card.n_grants, card.grants, &grant);
     card.grants = relist(context, &card.n_grants, card.grants, grant.actor, given->role, &grant);
     put_card(context, &card);
     if (given->kind == CAREHUB__V1__GRANT_KIND__EMERGENCY_ACCESS)

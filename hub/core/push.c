@@ -153,12 +153,13 @@ static bool view(struct event_memory *event, const struct item *item, ProtobufCB
 
 enum verdict { SEND, END, WAIT };
 
+/* Those of the relations that were recorded by that place and had begun by then. */
 static size_t older(Carehub__V1__PatientCard__Member **to, size_t n, Carehub__V1__PatientCard__Member *const *members,
-                    uint64_t place)
+                    uint64_t place, int64_t at_ms)
 {
     size_t kept = 0;
     for (size_t i = 0; i < n; i++)
-        if (members[i]->since <= place)
+        if (members[i]->since <= place && members[i]->from_ms <= at_ms)
             to[kept++] = members[i];
     return kept;
 }
@@ -167,8 +168,9 @@ static size_t older(Carehub__V1__PatientCard__Member **to, size_t n, Carehub__V1
  * bring the delivery back: it is decided again without the consents, if one was withdrawn, and without the relations
  * that are younger than its decision. The stops are those of `stopped`, which is the person, or was merged into it.
  * False, and why: it is stopped. */
-static bool survives_stops(const struct person *person, const struct person *stopped, const struct item *item,
-                           struct route_input *input, struct route_decision *decision, Carehub__V1__Reason *why)
+static bool survives_stops(struct core *core, const struct person *person, const struct person *stopped,
+                           const struct item *item, struct route_input *input, struct route_decision *decision,
+                           Carehub__V1__Reason *why)
 {
     Carehub__V1__PatientCard card = *person->card;
     Carehub__V1__PatientCard__Member *relations[2 * MEMBERS_MAX];
@@ -193,10 +195,12 @@ static bool survives_stops(const struct person *person, const struct person *sto
     if (!stop && n_settings == 0)
         return true;
     if (stop) { /* what is younger than the decision does not bring it back */
+        const Entry *decided = entry_read(core, item_decided(item), &core->scratch);
+        int64_t decided_ms = decided ? decided->at_ms : 0;
         card.members = relations;
-        card.n_members = older(relations, card.n_members, person->card->members, item_decided(item));
+        card.n_members = older(relations, card.n_members, person->card->members, item_decided(item), decided_ms);
         card.grants = relations + card.n_members;
-        card.n_grants = older(card.grants, card.n_grants, person->card->grants, item_decided(item));
+        card.n_grants = older(card.grants, card.n_grants, person->card->grants, item_decided(item), decided_ms);
     }
     for (size_t i = 0; i < card.n_settings; i++)
         settings[n_settings++] = card.settings[i];
@@ -239,8 +243,8 @@ static enum verdict reconsider(struct core *core, const struct inbox *inbox, str
     route_one(&input, inbox->card->actor, &decision);
     *why = decision.reason;
     if (!item->notice && !decision.notice && decision.outcome == OUTCOME(DELIVER) &&
-        (!survives_stops(person, person, item, &input, &decision, why) ||
-         (own != person && !survives_stops(person, own, item, &input, &decision, why))))
+        (!survives_stops(core, person, person, item, &input, &decision, why) ||
+         (own != person && !survives_stops(core, person, own, item, &input, &decision, why))))
         return END;
     if (decision.outcome == OUTCOME(HOLD))
         return WAIT;

@@ -128,7 +128,7 @@ static uint32_t next_in_line(struct core *core, const Entry *event, uint32_t unr
         for (size_t m = 0; m < person->card->n_members; m++) {
             const Carehub__V1__PatientCard__Member *member = person->card->members[m];
             if (strcmp(member->role, policy_role_name(policy, role)) == 0 && member->actor != unread &&
-                !in_line_before(core, event->place, member->actor) &&
+                member->from_ms <= core->now_ms && !in_line_before(core, event->place, member->actor) &&
                 later_decide(core, event, member->actor, decided) && decided->outcome == OUTCOME(DELIVER) &&
                 !decided->notice)
                 return member->actor;
