@@ -49,7 +49,7 @@ static void media_name(const char *name, char out[MEDIA_TYPE_BYTES / 2])
         if (strcasecmp(names[i].from, name) == 0)
             name = names[i].to;
     size_t len = 0;
-    for (; name[len] != '\0' && len < MEDIA_TYPE_BYTES / 2 - 1; len++) {
+    for (; len < MEDIA_TYPE_BYTES / 2 - 1 && name[len] != '\0'; len++) {
         if (!isalnum((unsigned char)name[len]) && strchr("-+._/", name[len]) == NULL) {
             len = 0;
             break;

@@ -202,11 +202,14 @@ uint64_t patient_find(struct core *core, const Carehub__V1__PatientRef *ref)
 
 uint64_t patient_resolve(struct core *core, const Carehub__V1__PatientRef *ref)
 {
-    uint64_t number =
-        ref->identifier ? patient_find(core, &(Carehub__V1__PatientRef){.identifier = ref->identifier}) : ref->number;
-    if (ref->identifier && number)
+    if (!ref->identifier)
+        return ref->number;
+    Carehub__V1__PatientRef by_identifier = *ref;
+    by_identifier.number = 0;
+    uint64_t number = patient_find(core, &by_identifier);
+    if (number)
         number = persons_survivor(&core->persons, number, core->now_ms);
-    return ref->identifier && ref->number && ref->number != number ? 0 : number;
+    return ref->number && ref->number != number ? 0 : number;
 }
 
 /* ---- Committing ------------------------------------------------------------------------------------------------- */
