@@ -181,7 +181,7 @@ struct person *person_get(struct core *core, uint64_t number);
 /* Ends by an entry what has ended of a person by its date; and of all who are due, a batch's share of them: true if
  * there were any. */
 void expire_person(struct core *core, struct person *person);
-bool expire_due(struct core *core);
+void expire_due(struct core *core);
 /* The person whose team and consent decide for `number`: itself, unless it was merged into another. */
 struct person *person_deciding(struct core *core, uint64_t number);
 /* For a given batch time: who an identifier or a number stands for; 0: nobody. */

@@ -118,11 +118,10 @@ void expire_person(struct core *core, struct person *person)
     person_card_put(&context, person, &card);
 }
 
-bool expire_due(struct core *core)
+void expire_due(struct core *core)
 {
     uint64_t number;
     int64_t at_ms;
-    bool any = false;
     for (int i = 0; i < AT_ONCE && !core->clock_suspect; i++) {
         if (!store_due_next(core->store, core->now_ms, &number, &at_ms))
             break;
@@ -134,7 +133,5 @@ bool expire_due(struct core *core)
         expire_person(core, person);
         if (person->stable_until_ms != INT64_MAX)
             store_due_put(core->store, number, person->stable_until_ms);
-        any = true;
     }
-    return any;
 }

@@ -218,8 +218,9 @@ static bool survives_stops(struct core *core, const struct person *person, const
 static enum verdict reconsider(struct core *core, const struct inbox *inbox, struct event_memory *event,
                                struct item *item, Carehub__V1__Reason *why)
 {
-    struct person *person = person_deciding(core, event->patient), *own = person_get(core, event->patient);
-    if (!person || !own) {
+    struct person *own = person_get(core, event->patient);
+    struct person *person = own && own->card->merged_into ? person_deciding(core, event->patient) : own;
+    if (!person) {
         *why = REASON(NO_RELATION);
         return END;
     }
