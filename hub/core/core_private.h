@@ -178,8 +178,7 @@ Entry *entry_read_payload(struct core *core, uint64_t place, struct arena *arena
                           size_t *size);
 
 struct person *person_get(struct core *core, uint64_t number);
-/* Ends by an entry what has ended of a person by its date; and of all who are due, a batch's share of them: true if
- * there were any. */
+/* Ends by an entry what has ended of a person by its date; and of all who are due, a batch's share of them. */
 void expire_person(struct core *core, struct person *person);
 void expire_due(struct core *core);
 /* The person whose team and consent decide for `number`: itself, unless it was merged into another. */
