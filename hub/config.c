@@ -10,6 +10,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "audit/note.h"
 #include "gate/memory.h"
 #include "hub_limits.h"
 
@@ -117,6 +118,50 @@ static bool read_commit_delay(struct reading *reading, void *field)
     return read_number(reading, 0, 10000000, field);
 }
 
+static bool read_checkpoint_seconds(struct reading *reading, void *field)
+{
+    reading->complaint = "has to be a number of seconds from 1 to 86400";
+    return read_number(reading, 1, 86400, field);
+}
+
+static bool read_checkpoint_entries(struct reading *reading, void *field)
+{
+    reading->complaint = "has to be a number of entries from 1 to 1000000000";
+    return read_number(reading, 1, 1000000000, field);
+}
+
+static bool read_origin(struct reading *reading, void *field)
+{
+    reading->complaint = "has to be a name of at most 200 bytes without spaces or '+', like log.example.org/my-region";
+    return strlen(reading->value) <= ORIGIN_MAX_BYTES && vkey_name_usable(reading->value) &&
+           read_text(reading, field);
+}
+
+/* "KEY URL": both in one block of memory, cut apart. */
+static bool read_witness(struct reading *reading, void *field)
+{
+    struct config *config = reading->config;
+    struct vkey key;
+
+    (void)field;
+    reading->complaint = "has to be the witness's verifier key, a space, and its URL (http:// or https://); at most 16";
+    if (config->n_witnesses == WITNESSES_MAX)
+        return false;
+    char *text = copy(reading->value), *space = strchr(text, ' ');
+    bool good = space != NULL;
+    if (good) {
+        *space++ = '\0';
+        space += strspn(space, " ");
+        good = vkey_parse(text, &key) && key.type == NOTE_COSIGNATURE &&
+               (strncmp(space, "https://", 8) == 0 || strncmp(space, "http://", 7) == 0) && !strpbrk(space, " \t");
+    }
+    if (good)
+        config->witnesses[config->n_witnesses++] = (struct core_witness){text, space};
+    else
+        free(text);
+    return good;
+}
+
 static bool read_level(struct reading *reading, void *field)
 {
     reading->complaint = "has to be error, warning, info or debug";
@@ -139,6 +184,11 @@ static const struct setting {
     {"key-file", read_path, FIELD(key_file), true, false},
     {"master-key-file", read_path, FIELD(master_key_file), false, false},
     {"policy-file", read_path, FIELD(policy_file), true, false},
+    {"tlog-directory", read_path, FIELD(tlog_directory), false, false},
+    {"log-origin", read_origin, FIELD(log_origin), false, false},
+    {"checkpoint-every-seconds", read_checkpoint_seconds, FIELD(checkpoint_every_s), false, false},
+    {"checkpoint-every-entries", read_checkpoint_entries, FIELD(checkpoint_every_entries), false, false},
+    {"witness", read_witness, FIELD(witnesses), false, true},
     {"next-key", read_next_key, FIELD(next_key), false, false},
     {"first-operator", read_first_operator, FIELD(first_operator), false, false},
     {"endpoint-file", read_path, FIELD(endpoint_file), false, false},
@@ -222,7 +272,9 @@ bool config_load(struct config *config, const char *path, char error[CONFIG_ERRO
     struct reading reading = {.config = config, .path = path};
     char *text = config_read_file(path, CONFIG_FILE_MAX_BYTES, error);
 
-    *config = (struct config){.io_threads = 1, .log_level = LOG_LEVEL_INFO};
+    *config = (struct config){.io_threads = 1,
+                              .checkpoint_every_s = CHECKPOINT_EVERY_S,
+                              .checkpoint_every_entries = CHECKPOINT_EVERY_ENTRIES, .log_level = LOG_LEVEL_INFO};
     if (!text)
         return false;
     zconfig_t *root = zconfig_str_load(text); /* tells on stderr which line it does not understand */
@@ -234,6 +286,10 @@ bool config_load(struct config *config, const char *path, char error[CONFIG_ERRO
     }
     bool ok = read_settings(&reading, root, error);
     zconfig_destroy(&root);
+    if (ok && !config->tlog_directory && asprintf(&config->tlog_directory, "%s.tlog", config->database) < 0)
+        abort();
+    if (ok && !config->log_origin)
+        config->log_origin = copy(config->name);
     if (ok && config->n_listen == 0)
         config->listen[config->n_listen++] = copy(DEFAULT_LISTEN);
     if (!ok)
@@ -251,6 +307,10 @@ void config_free(struct config *config)
     free(config->master_key_file);
     free(config->policy_file);
     free(config->endpoint_file);
+    free(config->tlog_directory);
+    free(config->log_origin);
+    for (size_t i = 0; i < config->n_witnesses; i++)
+        free((char *)config->witnesses[i].key);
     free(config->user);
     *config = (struct config){0};
 }

@@ -6,6 +6,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "core/core.h"
 #include "log_line.h"
 
 enum {
@@ -14,6 +15,8 @@ enum {
     CONFIG_KEY_BYTES = 32,
     LISTEN_MAX = 8,      /* endpoints */
     IO_THREADS_MAX = 16, /* of libzmq */
+    WITNESSES_MAX = 16,
+    ORIGIN_MAX_BYTES = 200,
 };
 
 /* All texts are owned by the struct. Paths are absolute, or relative to the working directory as the
@@ -28,6 +31,11 @@ struct config {
     char *policy_file;
     char *endpoint_file; /* or NULL */
     char *user;          /* or NULL */
+    char *tlog_directory; /* of the audit log: files are made there */
+    char *log_origin;     /* its name */
+    int64_t checkpoint_every_s, checkpoint_every_entries;
+    struct core_witness witnesses[WITNESSES_MAX]; /* both texts of each are in one block, the key's */
+    size_t n_witnesses;
     uint8_t next_key[CONFIG_KEY_BYTES], first_operator[CONFIG_KEY_BYTES];
     bool has_next_key, has_first_operator;
     int64_t io_threads;

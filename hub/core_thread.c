@@ -12,6 +12,7 @@
 #include "gate/frame.h"
 #include "gate/memory.h"
 #include "hub_limits.h"
+#include "worker.h"
 
 /* However far away the next due time is: it is in wall clock time, which may be set. */
 enum { SLEEP_MAX_MS = 60000 };
@@ -127,12 +128,15 @@ static struct core_time clock_now(void *ctx)
 static void *run(void *arg)
 {
     struct core_thread *thread = arg;
+    struct worker *worker = worker_start();
     const struct core_output output = {
         .send = outbound_send,
         .session = outbound_session,
         .settled = outbound_settled,
         .standings = outbound_standings,
         .room = outbound_room,
+        .work = worker ? worker_run : NULL,
+        .work_ctx = worker,
         .clock = clock_now,
         .ctx = thread->options.outbound,
     };
@@ -141,8 +145,10 @@ static void *run(void *arg)
     thread->core = core_open(&thread->options.core, &output, time_now(), thread->error);
     bool open = thread->core != NULL;
     sem_post(&thread->opened);
-    if (!open)
+    if (!open) {
+        worker_stop(&worker);
         return NULL;
+    }
     while (!atomic_load(&thread->stopping)) {
         gather(thread);
         commit_batch(thread);
@@ -152,6 +158,7 @@ static void *run(void *arg)
         commit_batch(thread);
     core_finish(thread->core, time_now());
     core_close(&thread->core);
+    worker_stop(&worker);
     return NULL;
 }
 

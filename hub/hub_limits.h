@@ -66,6 +66,9 @@ enum {
     UNREAD_AT_ONCE = 64,
 };
 
+/* The audit log, unless the configuration says otherwise. */
+enum { CHECKPOINT_EVERY_S = 10, CHECKPOINT_EVERY_ENTRIES = 100000 };
+
 #define DAY_MS (24LL * 60 * 60 * 1000)
 #define DISK_RESERVE_BYTES (256ULL << 20)  /* with less free, no more events are taken */
 #define IDS_KEPT_MS (90 * DAY_MS)          /* a repeat is recognised for at least this long */
@@ -73,6 +76,7 @@ enum {
 #define DELIVERY_TIME_TO_LIVE_MS (90 * DAY_MS)
 #define DELIVERY_TIME_TO_LIVE_MAX_MS (3650 * DAY_MS)
 #define HELD_DEADLINE_MS (14 * DAY_MS)
+#define SCRUB_EVERY_MS (7 * DAY_MS) /* from one pass over all that is stored to the next */
 #define CLOCK_JUMP_MAX_MS (5LL * 60 * 1000)
 #define EMERGENCY_ACCESS_MAX_MS DAY_MS
 

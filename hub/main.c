@@ -5,10 +5,12 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 #include <uv.h>
 
 #include "config.h"
 #include "core/policy.h"
+#include "core/restore.h"
 #include "core_thread.h"
 #include "gate/frame.h"
 #include "gate/gate.h"
@@ -20,13 +22,14 @@
 enum { EXIT_CONFIG = 2 }; /* starting again does not help */
 
 static const char usage[] =
-    "usage: carehubd --config FILE [--check-config]\n"
+    "usage: carehubd --config FILE [--check-config | --restore BACKUP]\n"
     "       carehubd --version | --help\n"
     "\n"
     "The hub for care events: takes them from clients, logs them, and delivers them to the care team.\n"
     "\n"
     "  -c, --config FILE    the configuration (hub.conf.example explains every setting)\n"
     "      --check-config   check configuration and keys, say what is wrong, and end\n"
+    "      --restore BACKUP check a backup, put it in the place of the database, and end; the hub must not run\n"
     "      --version        print the version\n"
     "      --help           print this\n"
     "\n"
@@ -49,7 +52,7 @@ struct daemon {
 /* ---- The command line ------------------------------------------------------------------------------------------- */
 
 struct arguments {
-    const char *config;
+    const char *config, *restore;
     bool check;
 };
 
@@ -57,11 +60,9 @@ struct arguments {
 static int parse_arguments(int argc, char **argv, struct arguments *arguments)
 {
     static const struct option options[] = {
-        {"config", required_argument, NULL, 'c'},
-        {"check-config", no_argument, NULL, 'k'},
-        {"version", no_argument, NULL, 'v'},
-        {"help", no_argument, NULL, 'h'},
-        {NULL, 0, NULL, 0},
+        {"config", required_argument, NULL, 'c'},  {"check-config", no_argument, NULL, 'k'},
+        {"restore", required_argument, NULL, 'r'}, {"version", no_argument, NULL, 'v'},
+        {"help", no_argument, NULL, 'h'},          {NULL, 0, NULL, 0},
     };
     int option;
 
@@ -72,6 +73,9 @@ static int parse_arguments(int argc, char **argv, struct arguments *arguments)
             break;
         case 'k':
             arguments->check = true;
+            break;
+        case 'r':
+            arguments->restore = optarg;
             break;
         case 'v':
             puts("carehubd " CAREHUB_VERSION);
@@ -153,6 +157,12 @@ static bool start_core(struct daemon *d)
                 .ack_delay_ms = ACK_DELAY_MS,
                 .commit_delay_us = (uint32_t)d->config.commit_delay_us,
                 .next_hub_key = d->config.has_next_key ? d->config.next_key : NULL,
+                .tlog = {.directory = d->config.tlog_directory,
+                         .origin = d->config.log_origin,
+                         .every_s = (uint32_t)d->config.checkpoint_every_s,
+                         .every_entries = (uint32_t)d->config.checkpoint_every_entries,
+                         .witnesses = d->config.witnesses,
+                         .n_witnesses = d->config.n_witnesses},
             },
         .inbound = &d->inbound,
         .outbound = &d->outbound,
@@ -259,6 +269,46 @@ static int run(struct daemon *d)
     return started ? EXIT_SUCCESS : EXIT_FAILURE;
 }
 
+/* ---- Restoring -------------------------------------------------------------------------------------------------- */
+
+/* A line that is written over, on a terminal; nothing elsewhere. */
+static void show_progress(void *ctx, const char *doing, uint64_t done, uint64_t total)
+{
+    int *shown = ctx, percent = total ? (int)(100 * done / total) : 100;
+    if (!isatty(STDERR_FILENO) || percent == *shown)
+        return;
+    fprintf(stderr, "\r%s the backup: %d%% ", doing, percent);
+    *shown = percent;
+}
+
+static int restore(struct daemon *d, const char *backup)
+{
+    char error[CORE_ERROR_BYTES], service_error[SERVICE_ERROR_BYTES];
+    int shown = -1;
+    struct restore restore = {.backup_path = backup,
+                              .database_path = d->config.database,
+                              .master_key = d->secrets->master_key,
+                              .progress = show_progress,
+                              .ctx = &shown};
+    if (!service_become(d->config.user, service_error) || !service_lock(d->config.database, service_error)) {
+        LOG_LINE(LOG_LEVEL_ERROR, "%s", service_error);
+        return EXIT_FAILURE;
+    }
+    bool good = core_restore(&restore, error);
+    if (shown >= 0)
+        fputs("\r\033[K", stderr);
+    if (!good) {
+        LOG_LINE(LOG_LEVEL_ERROR, "%s", error);
+        return EXIT_FAILURE;
+    }
+    printf("Restored: %s now ends at entry %llu; %llu rows were checked, all sound.\n", d->config.database,
+           (unsigned long long)restore.place, (unsigned long long)restore.rows);
+    if (restore.replaced[0])
+        printf("The database that was there is kept as %s.\n", restore.replaced);
+    puts("Start carehubd, then see `carehub status`.");
+    return EXIT_SUCCESS;
+}
+
 int main(int argc, char **argv)
 {
     static struct daemon d;
@@ -276,6 +326,8 @@ int main(int argc, char **argv)
         status = EXIT_CONFIG;
     else if (arguments.check)
         status = EXIT_SUCCESS;
+    else if (arguments.restore)
+        status = restore(&d, arguments.restore);
     else
         status = run(&d);
     secrets_free(&d.secrets);

@@ -4,7 +4,7 @@ packages_build=(build-essential cmake ninja-build pkg-config protobuf-c-compiler
                 libzmq3-dev libczmq-dev libuv1-dev libsqlite3-dev libsodium-dev libssl-dev libjson-c-dev
                 libxml2-dev libmicrohttpd-dev libgnutls28-dev libcurl4-openssl-dev)
 packages_demo=(python3-hl7 curl)
-packages_test=(libcmocka-dev python3 python3-zmq python3-protobuf python3-hl7 clang libclang-rt-dev
+packages_test=(libcmocka-dev python3 python3-zmq python3-protobuf python3-hl7 python3-cryptography clang libclang-rt-dev
                clang-format cppcheck man-db faketime curl)
 
 # Tells what went wrong and what to do, and ends.

@@ -30,6 +30,7 @@ static enum shape shape_of(Carehub__V1__EventType type)
     case CAREHUB__V1__EVENT_TYPE__CASE_CONFERENCE:
     case CAREHUB__V1__EVENT_TYPE__COORDINATION_CHANGED:
     case CAREHUB__V1__EVENT_TYPE__REFERRAL_MADE:
+    case CAREHUB__V1__EVENT_TYPE__EMERGENCY_ACCESS_USED:
         return SHAPE_ORGANISATION;
     default:
         return SHAPE_ORU;
@@ -46,8 +47,9 @@ const ProtobufCMessage *out_body(const Carehub__V1__Event *event)
 // ---- Segments that all messages have
 
 // 20 characters in Crockford's base 32: the 48 bits of the id's time, then the id's last 50 bits, which are random or
-// of a digest. So they sort by time, and are the same whenever the event is sent.
-static void message_id(const Carehub__V1__Event *event, char out[OUT_ID_CHARS])
+// of a digest. So they sort by time, and are the same whenever the event is sent. Once it is verified it is sent as
+// another message, or the receiver would take it for a repeat.
+static void message_id(const Carehub__V1__Event *event, bool verified, char out[OUT_ID_CHARS])
 {
     static const char digits[] = "0123456789ABCDEFGHJKMNPQRSTVWXYZ";
     uint64_t time = 0, rest = 0;
@@ -55,6 +57,7 @@ static void message_id(const Carehub__V1__Event *event, char out[OUT_ID_CHARS])
         time = time << 8 | event->id.data[i];
     for (size_t i = 9; i < 16; i++)
         rest = rest << 8 | event->id.data[i];
+    rest ^= verified;
     for (size_t i = 0; i < 10; i++) {
         out[9 - i] = digits[time & 31];
         out[19 - i] = digits[rest & 31];
@@ -150,11 +153,21 @@ static void put_report_number(struct out_job *job)
     out_text(job, 3, 2, job->receiver->sending_application);
 }
 
+const char *out_verified_by(const struct out_job *job)
+{
+    const char *name = job->departure->verified_by;
+    return name != NULL && name[0] != '\0' && !job->departure->notice ? name : NULL;
+}
+
+bool out_is_unverified(const struct out_job *job)
+{
+    const Carehub__V1__Author *author = job->event->author;
+    return author != NULL && author->unverified && out_verified_by(job) == NULL && job->correction == OUT_IS_NEW;
+}
+
 static void put_obr(struct out_job *job, const char *name)
 {
     static const char *const statuses[] = {[OUT_IS_NEW] = "F", [OUT_AMENDS] = "C", [OUT_RETRACTS] = "X"};
-    const Carehub__V1__Author *author = job->event->author;
-    bool unverified = author != NULL && author->unverified && job->correction == OUT_IS_NEW;
     char label[NAME_BYTES];
     type_label(name, label);
     hl7v2_write_segment(job->writer, "OBR");
@@ -165,7 +178,14 @@ static void put_obr(struct out_job *job, const char *name)
     out_text(job, 4, 3, OUT_LOCAL_CODES);
     out_time(job, 7, job->event->occurred_at);
     out_time(job, 22, job->event->recorded_at);
-    out_text(job, 25, 1, unverified ? "R" : statuses[job->correction]);
+    out_text(job, 25, 1, out_is_unverified(job) ? "R" : statuses[job->correction]);
+    if (out_verified_by(job) == NULL)
+        return;
+    char note[NAME_BYTES * 2];
+    snprintf(note, sizeof note, "Verified by %s", out_verified_by(job));
+    hl7v2_write_segment(job->writer, "NTE");
+    out_text(job, 1, 1, "1");
+    out_text(job, 3, 1, note);
 }
 
 static void put_urgency(struct out_job *job)
@@ -250,7 +270,7 @@ static enum carehub_written write_job(struct out_job *job, struct carehub_parcel
         return refuse(&parcel->problem, "Event.patient",
                       "it corrects an event that is not known here any more, and does not say whose; tell the receiver "
                       "yourself");
-    message_id(job->event, job->id);
+    message_id(job->event, out_verified_by(job) != NULL, job->id);
     // Undoing what a medication message ordered is for people: which state it left is not for us to say.
     bool orders = shape == SHAPE_RDE && changes && job->correction != OUT_RETRACTS && !job->departure->notice;
     bool ok = shape == SHAPE_ADT ? out_adt(job) : orders ? out_rde(job) : out_oru(job);

@@ -68,6 +68,9 @@ void out_observe_references(struct out_job *job);
 bool out_adt(struct out_job *job);
 bool out_rde(struct out_job *job);
 bool out_oru(struct out_job *job);
+// Entered by the person or a carer, and nobody stands for it; or who does, NULL if nobody needs to.
+bool out_is_unverified(const struct out_job *job);
+const char *out_verified_by(const struct out_job *job);
 
 // When an event was recorded: by the source, or as its id says.
 Carehub__V1__Time out_recorded_at(const Carehub__V1__Event *event);

@@ -56,11 +56,10 @@ static void end(struct out_job *job, const struct observation *o)
 {
     static const char *const statuses[] = {[OUT_IS_NEW] = "F", [OUT_AMENDS] = "C", [OUT_RETRACTS] = "W"};
     const Carehub__V1__Author *author = job->event->author;
-    bool unverified = author != NULL && author->unverified && job->correction == OUT_IS_NEW;
     out_text(job, 6, 1, o->unit);
     if (o->unit != NULL && o->unit[0] != '\0')
         out_text(job, 6, 3, "UCUM");
-    out_text(job, 11, 1, unverified ? "R" : statuses[job->correction]);
+    out_text(job, 11, 1, out_is_unverified(job) ? "R" : statuses[job->correction]);
     out_time(job, 14, o->time);
     if (!job->observations_only || author == NULL)
         return;

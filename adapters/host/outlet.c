@@ -205,7 +205,8 @@ static enum carehub_written write_parcel(struct outlet *self, struct outlet_deli
                                                 .receiver = self->receiver,
                                                 .number = journal_number(self->options.journal, now),
                                                 .attempt = delivery->attempt,
-                                                .now_ms = now};
+                                                .now_ms = now,
+                                                .verified_by = delivery->verified_by};
     enum carehub_written written =
         self->options.format->write(self->options.format_self, &departure, &delivery->parcel);
     if (original)

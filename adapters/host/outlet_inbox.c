@@ -51,6 +51,7 @@ static void free_delivery(struct outlet_delivery *delivery)
     if (delivery->event)
         carehub__v1__event__free_unpacked(delivery->event, NULL);
     free(delivery->parcel.bytes);
+    free(delivery->verified_by);
     free(delivery->bytes);
     free(delivery);
 }
@@ -91,6 +92,7 @@ static void on_delivery(void *arg, carehub_subscription *subscription, const str
                                          .number = came->number,
                                          .attempt = came->attempt ? came->attempt : 1,
                                          .notice = came->notice,
+                                         .verified_by = strdup(came->verified_by ? came->verified_by : ""),
                                          .bytes = bytes,
                                          .size = came->size};
     struct news *news = news_new(NEWS_DELIVERY);

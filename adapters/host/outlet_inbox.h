@@ -28,6 +28,7 @@ struct outlet_delivery {
     uint64_t number;
     uint32_t attempt;
     bool notice;
+    char *verified_by; /* NULL: nobody */
     uint8_t *bytes; /* the event, serialised */
     size_t size;
     Carehub__V1__Event *event; /* NULL until inbox_next */

@@ -196,6 +196,7 @@ struct carehub_delivery {
     int64_t received_ms;      /* when the hub received it */
     Carehub__V1__Cause cause; /* why it comes after the event's own decision: a replay…; unspecified: it does not */
     const char *instead_of;   /* of an escalation: the actor that has not read it in time; or "" */
+    const char *verified_by;  /* the actor that stood for what its author entered unverified; or "" */
     uint64_t epoch;
     const Carehub__V1__Event *event;
     const uint8_t *bytes; /* the same, serialised */

@@ -185,6 +185,7 @@ struct carehub_departure {
     uint64_t number;                        /* of this departure, unique and growing */
     uint32_t attempt;                       /* 1 for the first */
     int64_t now_ms;
+    const char *verified_by; /* the actor that stands for what its author entered unverified; NULL or "": nobody */
 };
 
 /* A native message. The same event, sent again, should give the same native_id. */

@@ -200,6 +200,7 @@ static void deliver_one(carehub_subscription *sub, const Carehub__V1__Delivery *
             .received_ms = d->received_ms,
             .cause = d->cause,
             .instead_of = d->instead_of,
+            .verified_by = d->verified_by,
             .epoch = sub->epoch,
             .event = event,
             .bytes = d->event.data,

@@ -132,8 +132,7 @@ static bool check_author(struct core *core, const struct client *client, Carehub
             return refuse(core, error, ERROR_CODE(NOT_ALLOWED), "author.actor",
                           "client %s does not speak for this actor", client->card->name);
     }
-    Carehub__V1__ActorKind kind = (*author)->card->kind;
-    if (kind == CAREHUB__V1__ACTOR_KIND__PERSON || kind == CAREHUB__V1__ACTOR_KIND__INFORMAL_CARER)
+    if (actor_enters_unverified(*author))
         event->author->unverified = true; /* whatever their software says: until a professional stands for it */
     if ((*author)->card->standing != CAREHUB__V1__STANDING__ACTIVE)
         return refuse(core, error, ERROR_CODE(NOT_ALLOWED), "author.actor", "actor %s is suspended or has ended",

@@ -115,8 +115,8 @@ void as_of_input(struct as_of *at, const Entry *entry, struct route_input *input
 int64_t as_of_written_ms(struct core *core, uint64_t place)
 {
     struct log_record record;
-    return place && core->log->functions->read(core->log, place, &core->scratch, &record) == STORE_OK ? record.at_ms
-                                                                                                      : 0;
+    enum store_result read = place ? core->log->functions->read(core->log, place, &core->scratch, &record) : STORE_NONE;
+    return read == STORE_OK || read == STORE_ERASED ? record.at_ms : 0;
 }
 
 uint64_t as_of_moment(struct core *core, int64_t at_ms)

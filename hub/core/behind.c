@@ -1,7 +1,8 @@
 /* What is worked out from the log behind the hot path, a little at a time: which entries concern which person, and what
- * has to be read by when; then the later deliveries that are due. How far it has come is in the store, with what it
+ * has to be read by when; then the later deliveries that are due; and whether all that is stored is sound. How far it has come is in the store, with what it
  * made: after a crash it goes on from there. */
 #include "core_private.h"
+#include "tlog.h"
 
 enum {
     EVERY_MS = 1000,
@@ -10,6 +11,18 @@ enum {
     IDLE_MAX = 512,
     IDLE_MS = 10,
 };
+
+/* What is said of two records concerns both. */
+static void index_other(struct core *core, const Fact *fact, uint64_t place)
+{
+    const Carehub__V1__PatientRef *other = NULL;
+    if (fact->fact_case == CAREHUB__V1__FACT__FACT_PATIENTS_MERGED)
+        other = fact->patients_merged->merged;
+    if (fact->fact_case == CAREHUB__V1__FACT__FACT_PATIENTS_SEPARATED)
+        other = fact->patients_separated->merged;
+    if (other && other->number)
+        store_of_person_put(core->store, other->number, place);
+}
 
 static size_t index_some(struct core *core, size_t max)
 {
@@ -22,12 +35,28 @@ static size_t index_some(struct core *core, size_t max)
         const Entry *entry = entry_read(core, place, &core->scratch);
         if (entry && entry->patient)
             store_of_person_put(core->store, entry->patient, place);
+        if (entry && entry->what_case == CAREHUB__V1__ENTRY__WHAT_FACT)
+            index_other(core, entry->fact->fact, place);
         if (entry && place > core->unread_from_place)
             unread_note(core, entry);
         arena_reset(&core->scratch);
     }
     store_number_put(core->store, "indexed-place", (int64_t)core->indexed_place);
     return n;
+}
+
+/* A pass over all that is stored, now and then: damage has to show before somebody needs the row. */
+static size_t check_some(struct core *core, size_t max)
+{
+    if (core->real_ms < core->next_scrub_ms)
+        return 0;
+    if (scrub_some(&core->scrub, core->store, core->log, core->committed_place, max))
+        return max;
+    batch_open(core);
+    core->scrubbed_ms = core->now_ms;
+    core->next_scrub_ms = core->now_ms + SCRUB_EVERY_MS;
+    store_number_put(core->store, "scrubbed-ms", core->scrubbed_ms);
+    return 0;
 }
 
 void behind(struct core *core)
@@ -39,11 +68,18 @@ void behind(struct core *core)
     if (core->disk_low)
         return; /* what is left of the disk is for what cannot wait */
     most = index_some(core, max);
+    size_t erased = erasures_work(core, max), wrapped = keys_work(core, max);
+    most = erased > most ? erased : most;
+    most = wrapped > most ? wrapped : most;
+    arena_reset(&core->scratch);
     for (size_t i = 0; i < sizeof works / sizeof *works && !core->clock_suspect; i++) {
         size_t n = works[i](core, max);
         most = n > most ? n : most;
         arena_reset(&core->scratch);
     }
+    size_t checked = check_some(core, max), grown = tlog_work(core, max);
+    most = checked > most ? checked : most;
+    most = grown > most ? grown : most;
     if (most >= max)
         core->next_behind_ms = core->now_ms + (busy ? BUSY_MS : IDLE_MS);
 }

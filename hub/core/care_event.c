@@ -158,14 +158,15 @@ static bool take_not_kept(struct core *core, const struct client *client, const 
     return true;
 }
 
-/* Is anything of the event to be delivered or held, apart from notices? */
-static bool any_content(const struct route_decision *decisions, int n, bool *any)
+/* Is anything of the event to be delivered or held, apart from notices? *any: or a notice; what is held for its unknown
+ * role, of which nobody knows whether it needs a consent, counts for that only if it may well need none. */
+static bool any_content(const struct route_decision *decisions, int n, bool unknown_may, bool *any)
 {
     bool content = false;
     *any = false;
     for (int i = 0; i < n; i++) {
         bool goes = decisions[i].outcome != OUTCOME(WITHHOLD);
-        *any |= goes;
+        *any |= goes && (unknown_may || decisions[i].reason != REASON(ROLE_UNKNOWN));
         content |= goes && !decisions[i].notice;
     }
     return content;
@@ -188,6 +189,7 @@ static uint64_t log_event(struct core *core, const struct client *client, struct
     what.policy = core->registry.policy_place;
     what.size_bytes = (uint32_t)admitted->size;
     what.received_ms = core->now_ms;
+    what.unverified = event->author && event->author->unverified;
     what.n_decisions = (size_t)n;
     what.decisions = arena_alloc(&core->scratch, (size_t)n * sizeof *what.decisions);
     uint64_t place = core->last_place + 1;
@@ -215,6 +217,27 @@ static uint64_t log_event(struct core *core, const struct client *client, struct
     return place;
 }
 
+/* What may not enter is not kept, without a word, or the answer would tell who cares for whom. What they themselves
+ * entered the person and an informal carer may take back at any time. */
+static bool may_enter(const struct core *core, const struct admitted *admitted, const struct person *person,
+                      enum original_is original)
+{
+    if (!actor_enters_unverified(admitted->author))
+        return true;
+    if (admitted->event->retracts.len && original == ORIGINAL_THERE)
+        return true;
+    return route_may_enter(person->card, admitted->author->number, admitted->event->type, core->now_ms);
+}
+
+/* Is it clear before anything is decided that nothing of it will be kept? Without consent for continuity of care only
+ * what somebody is to be told of all the same is kept: by the care relation alone, or by consent for something else. */
+static bool is_kept_by_nobody(const struct core *core, const struct admitted *admitted, const struct person *person,
+                              bool correction)
+{
+    return !correction && !route_consent_for(person->card, NULL, core->now_ms) &&
+           !policy_any_by_relation(core->registry.policy, admitted->event->type);
+}
+
 bool take_event(struct core *core, const struct client *client, const ProtobufCBinaryData *bytes, struct taken *taken,
                 Error **error)
 {
@@ -237,8 +260,8 @@ bool take_event(struct core *core, const struct client *client, const ProtobufCB
     uint64_t original_place = 0;
     enum original_is is = correction ? original_find(core, &admitted, &original_place) : ORIGINAL_NONE;
     uint64_t consent = person ? route_consent(person->card, core->now_ms) : 0;
-    if (!person || is == ORIGINAL_NOT_KEPT ||
-        (!consent && !correction && !policy_any_by_relation(core->registry.policy, admitted.event->type)))
+    if (!person || is == ORIGINAL_NOT_KEPT || !may_enter(core, &admitted, person, is) ||
+        (!consent && is_kept_by_nobody(core, &admitted, person, correction)))
         return take_not_kept(core, client, &admitted, taken);
     if (correction && is == ORIGINAL_NONE && consent)
         return refuse(core, error, ERROR_CODE(CORRECTION_UNKNOWN), admitted.event->amends.len ? "amends" : "retracts",
@@ -266,7 +289,8 @@ bool take_event(struct core *core, const struct client *client, const ProtobufCB
     if (n < 0)
         return refuse(core, error, ERROR_CODE(TOO_MANY), "patient",
                       "more than %d candidates; end memberships that are over", ROUTE_DECISIONS_MAX);
-    bool any, content = any_content(decided, n, &any);
+    bool by_relation = policy_any_by_relation(core->registry.policy, input.type);
+    bool any, content = any_content(decided, n, correction || by_relation, &any);
     if (!consent && !any)
         return take_not_kept(core, client, &admitted, taken);
     if (!consent && !content) /* nothing is kept of the person but the notices' own content */
@@ -295,6 +319,6 @@ void take_own_event(struct core *core, Carehub__V1__Event *event, struct person 
     struct route_decision *decided = arena_alloc(&core->scratch, ROUTE_DECISIONS_MAX * sizeof *decided);
     int n = route_event(&input, decided, ROUTE_DECISIONS_MAX);
     bool any;
-    if (n > 0 && (any_content(decided, n, &any) || route_consent(person->card, core->now_ms)))
+    if (n > 0 && (any_content(decided, n, true, &any) || route_consent(person->card, core->now_ms)))
         log_event(core, NULL, &admitted, person, 0, decided, n);
 }

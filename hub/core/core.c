@@ -10,6 +10,7 @@
 #include <sodium.h>
 
 #include "identifier.h"
+#include "tlog.h"
 
 enum { SWEEP_EVERY_MS = 1000 };
 
@@ -119,6 +120,8 @@ uint64_t batch_append(struct core *core, Entry *entry, const struct person *pers
                       size_t payload_size)
 {
     assert(core->open);
+    if (!person && entry->patient) /* whatever is said of a person goes with that person's key */
+        person = person_get(core, entry->patient);
     entry->format = 1;
     entry->place = ++core->last_place;
     entry->at_ms = core->now_ms;
@@ -133,6 +136,7 @@ uint64_t batch_append(struct core *core, Entry *entry, const struct person *pers
                                 .payload = payload,
                                 .payload_size = payload_size};
     core->log->functions->append(core->log, &record, person ? person->key : core->hub_key);
+    tlog_leaf(core->tlog, entry->place, record.leaf);
     return entry->place;
 }
 
@@ -147,23 +151,34 @@ Entry *entry_read(struct core *core, uint64_t place, struct arena *arena)
     return entry;
 }
 
+enum store_result entry_open(struct core *core, uint64_t place, struct arena *arena, struct log_record *record,
+                             Entry **entry)
+{
+    uint8_t key[VAULT_KEY_BYTES];
+    *entry = NULL;
+    enum store_result result = core->log->functions->read(core->log, place, arena, record);
+    if (result != STORE_OK)
+        return result;
+    *entry = carehub__v1__entry__unpack(&arena->protobuf, record->entry_size, record->entry);
+    if (!*entry)
+        return STORE_DAMAGED;
+    struct person *person = person_get(core, (*entry)->patient);
+    if ((*entry)->patient && !person)
+        return STORE_NONE;
+    memcpy(key, person ? person->key : core->hub_key, sizeof key);
+    result = core->log->functions->payload(core->log, key, arena, record);
+    sodium_memzero(key, sizeof key);
+    return result;
+}
+
 Entry *entry_read_payload(struct core *core, uint64_t place, struct arena *arena, const uint8_t **payload, size_t *size)
 {
     struct log_record record;
-    uint8_t key[VAULT_KEY_BYTES];
-    if (core->log->functions->read(core->log, place, arena, &record) != STORE_OK)
-        return NULL;
-    Entry *entry = carehub__v1__entry__unpack(&arena->protobuf, record.entry_size, record.entry);
-    if (!entry)
-        return NULL;
-    struct person *person = person_get(core, entry->patient);
-    if (entry->patient && !person)
-        return NULL;
-    memcpy(key, person ? person->key : core->hub_key, sizeof key);
-    enum store_result opened = core->log->functions->payload(core->log, key, arena, &record);
-    sodium_memzero(key, sizeof key);
+    Entry *entry;
+    enum store_result opened = entry_open(core, place, arena, &record, &entry);
     if (opened == STORE_DAMAGED)
-        say(2, "the payload of entry %llu is damaged or was altered; it is not used", (unsigned long long)place);
+        say(2, "entry %llu of the log or its payload is damaged or was altered; it is not used",
+            (unsigned long long)place);
     *payload = record.payload;
     *size = record.payload_size;
     return opened == STORE_OK ? entry : NULL;
@@ -304,6 +319,8 @@ void core_commit(struct core *core, struct core_time now)
     speak(core);
     push_all(core);
     policy_diff_step(core);
+    verify_step(core);
+    backup_step(core);
     arena_reset(&core->scratch);
 }
 
@@ -315,8 +332,8 @@ void core_finish(struct core *core, struct core_time now)
 
 int64_t core_next_due_ms(const struct core *core)
 {
-    if ((core->open && commit_due_ms(core) == 0) || core->n_endings > 0 ||
-        ((core->n_ready > 0 || core->policy_diff) && core->output.room(core->output.ctx) > DELIVER_FRAME_MAX_BYTES))
+    if ((core->open && commit_due_ms(core) == 0) || core->n_endings > 0 || backup_copies(core) ||
+        ((core->n_ready > 0 || core->policy_diff || core->verify) && core->output.room(core->output.ctx) > DELIVER_FRAME_MAX_BYTES))
         return 0;
     int64_t due = core->next_retry_ms < core->next_sweep_ms ? core->next_retry_ms : core->next_sweep_ms;
     if (core->next_behind_ms < due)

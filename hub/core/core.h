@@ -15,6 +15,7 @@
 #include <stdint.h>
 
 #include "carehub/v1/wire.pb-c.h"
+#include "core/keyring.h"
 
 struct core;
 
@@ -51,24 +52,44 @@ struct core_output {
     void (*standings)(void *ctx, struct standings *standings);
     /* Bytes that the gate is still willing to hold for its sockets. */
     size_t (*room)(void *ctx);
+    /* Runs job(arg), which does not touch the core, on another thread; one at a time. NULL: the core does it itself. */
+    void (*work)(void *work_ctx, void (*job)(void *arg), void *arg);
+    void *work_ctx;
     /* The time when a commit has returned: what follows it is said then. NULL: no time has passed. */
     struct core_time (*clock)(void *ctx);
     void *ctx;
 };
 
+/* The audit log (tlog.h). Names and keys are those of signed notes, and have been checked (audit/note.h). */
+struct core_tlog_config {
+    const char *directory;  /* of tiles and checkpoints; NULL: none is kept */
+    const char *origin;     /* its name */
+    uint32_t every_s;       /* a checkpoint is signed this long after the last one, if there is something new, … */
+    uint32_t every_entries; /* … or when so many entries are */
+    const struct core_witness {
+        const char *key, *url;
+    } *witnesses;
+    size_t n_witnesses;
+};
+
+enum { CORE_ERROR_BYTES = 512 };
+
 struct core_config {
     const char *hub_name;
     const char *database_path;
     const uint8_t *master_key;     /* KEY_BYTES; copied */
+    const struct keyring_kdf *kdf; /* how a passphrase has become the master key, for a new keyring; NULL: it has not */
     const char *policy_text;       /* adopted by the first entry of an empty log */
     const uint8_t *first_operator; /* CURVE public key that an empty log starts with: all operator roles; or NULL */
     uint32_t ack_delay_ms;         /* acknowledgements alone, which nobody waits for, are committed this late at most */
     uint64_t disk_reserve_bytes;   /* with less free, events are refused and the rest goes on; 0: the default */
     uint32_t commit_delay_us;      /* 0 in service; tests stretch the window between commit and confirm */
     const uint8_t *next_hub_key;   /* announced in each Welcome, or NULL */
+    /* Reads the key that the master key is to be changed to, when an operator asks for that; NULL: there is none. */
+    bool (*next_master_key)(void *ctx, uint8_t key[KEY_BYTES], char error[CORE_ERROR_BYTES]);
+    void *next_master_key_ctx;
+    struct core_tlog_config tlog;
 };
-
-enum { CORE_ERROR_BYTES = 512 };
 
 /* Opens the database, migrates it, verifies the tail of the log, loads the state. Returns NULL and says why. */
 struct core *core_open(const struct core_config *config, const struct core_output *output, struct core_time now,

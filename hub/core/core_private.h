@@ -7,7 +7,7 @@
  *     care_event.c  a repeat? kept at all? → route.c decides → an entry with its decisions → into the inboxes
  *     facts*.c      the same for registry facts
  *     attach.c      who receives an inbox; acknowledgements, refusals
- *     push.c        deliveries go out, each looked at once more
+ *     push.c        deliveries go out, each looked at once more (reconsider.c)
  *     endings.c     withdrawals, expiries, what is held or dead
  *     later.c       an event is delivered after its own decision: replay.c, unread.c, joiner.c say when
  *     behind.c      what is worked out from the log behind the hot path
@@ -24,6 +24,7 @@
 #include "core/log.h"
 #include "core/persons.h"
 #include "core/registry.h"
+#include "core/scrub.h"
 #include "core/u64map.h"
 #include "hub_limits.h"
 
@@ -114,9 +115,14 @@ struct core {
     int64_t ids_known_from_ms;
     int64_t next_sweep_ms, next_forget_ms, next_behind_ms;
     uint64_t indexed_place; /* entries up to here can be found by their person */
+    uint64_t pruned_place;  /* of those up to here some are no longer kept */
     uint64_t unread_from_place;
     uint64_t disk_reserve_bytes;
+    bool (*next_master_key)(void *ctx, uint8_t key[KEY_BYTES], char error[CORE_ERROR_BYTES]);
+    void *next_master_key_ctx;
     bool disk_low;
+    struct scrub scrub;
+    int64_t scrubbed_ms, next_scrub_ms; /* when the last pass over all that is stored ended; when the next one is due */
 
     struct u64map sessions;
     struct session **confirming; /* sessions with confirmations in this batch */
@@ -143,7 +149,11 @@ struct core {
     Carehub__V1__TraceLine **tail_lines; /* of this batch, in its arena */
     size_t n_tail_lines, tail_lines_capacity;
 
+    struct tlog *tlog;               /* the audit log; NULL: none is kept */
+    struct verify *verify;           /* of the whole store, if one is under way */
     struct policy_diff *policy_diff; /* the one that is being worked on; NULL: none */
+    struct backup *backup;           /* the one that is being made or fetched; NULL: none */
+    int64_t backed_up_ms;
 
     struct u64map events; /* place → event_memory */
     struct event_memory *oldest_event, *newest_event;
@@ -168,11 +178,15 @@ struct core {
 /* Opens the batch's transaction if it is not open. Everything that changes state calls it first. */
 void batch_open(struct core *core);
 /* Appends an entry at the next place, and returns the place. Fills in format, place and time. The payload is sealed
- * with the key of `person`, or the hub's own if that is NULL. */
+ * with the key of `person`; if that is NULL, of the entry's patient; if there is none, with the hub's own. */
 uint64_t batch_append(struct core *core, Entry *entry, const struct person *person, const void *payload,
                       size_t payload_size);
 /* Reads an entry; NULL: there is none, or it is damaged (said in the daemon's log). In the arena. */
 Entry *entry_read(struct core *core, uint64_t place, struct arena *arena);
+/* Reads an entry and opens its payload. *entry is NULL unless the entry itself is sound; the result then says whether it
+ * has a payload (STORE_OK), has none or no longer (STORE_NONE), or that is damaged. */
+enum store_result entry_open(struct core *core, uint64_t place, struct arena *arena, struct log_record *record,
+                             Entry **entry);
 /* Reads an entry with its payload. NULL also if the payload has been erased. */
 Entry *entry_read_payload(struct core *core, uint64_t place, struct arena *arena, const uint8_t **payload,
                           size_t *size);
@@ -281,10 +295,10 @@ void acks_flush(struct core *core);
 /* ---- push.c ----------------------------------------------------------------------------------------------------- */
 
 void push_all(struct core *core);
-/* Would a delivery that waits be sent, as things stand? If not: the rule that denies. */
-bool still_entitled(struct core *core, const struct inbox *inbox, const struct item *item, Carehub__V1__Reason *why);
 /* The event at a place, from memory or the log; NULL: damaged or erased. */
 struct event_memory *event_get(struct core *core, uint64_t place);
+/* Has its person been erased? (erasure.c) */
+bool event_erased(struct core *core, uint64_t place);
 void event_remember(struct core *core, const Entry *entry, const uint8_t *bytes, size_t size);
 void events_forget(struct core *core);
 /* Forgets those behind a place: they were rolled back, and the places will be others'. */
@@ -292,6 +306,17 @@ void events_forget_after(struct core *core, uint64_t place);
 void events_trim(struct core *core);
 /* A correction's notice: the event with its id, type, author's actor and what it corrects, and nothing else. */
 size_t event_notice(const Carehub__V1__Event *event, uint8_t *out, size_t size);
+
+/* ---- reconsider.c ----------------------------------------------------------------------------------------------- */
+
+enum verdict { SEND, END, WAIT };
+
+/* Is the actor still entitled, at this place of the log, to a delivery that waits? Its view may have become smaller,
+ * never larger, or the delivery a notice: the item is changed. *why is the rule that denies. */
+enum verdict reconsider(struct core *core, const struct inbox *inbox, struct event_memory *event, struct item *item,
+                        Carehub__V1__Reason *why);
+/* Would it be sent? If not: the rule that denies. */
+bool still_entitled(struct core *core, const struct inbox *inbox, const struct item *item, Carehub__V1__Reason *why);
 
 /* ---- endings.c -------------------------------------------------------------------------------------------------- */
 
@@ -341,8 +366,15 @@ uint64_t event_current(struct core *core, uint64_t place);
 /* Brings an event's decisions up to date: what has become of those that held, and later ones. The entry is the scratch
  * arena's. */
 void decisions_since(struct core *core, Entry *event);
+/* Is an event in the log with its content? A correction that went out as notices only has been cut to what those say. */
+bool event_whole(struct core *core, const Entry *event);
 /* Has the actor been sent the event, or is that held, by its own decisions or later ones (brought up to date)? */
 bool has_received(const Entry *event, uint32_t actor);
+/* The fact by which a professional stood for an unverified event first: an EventVerified; NULL: nobody has, by the end of
+ * place `through`. In the scratch arena. */
+const Entry *event_verified(struct core *core, uint64_t event_place, uint64_t through);
+/* Sends the event, whose decisions are up to date, again to those who received it; for the verification at a place. */
+void later_verified(struct core *core, const Entry *event, uint64_t because);
 /* The name of the actor that has not read what a LaterEntry is about; "" if none. In the scratch arena. */
 const char *later_instead_of(struct core *core, uint64_t place);
 /* The next LaterEntry about an event behind a place, which is set to its own; NULL: that was the last. */
@@ -359,14 +391,20 @@ size_t person_numbers(struct core *core, uint64_t number, uint64_t numbers[PERSO
 
 /* Each does a little of what is due, and returns how much it has looked at; at most `max` or a little more. */
 size_t replays_work(struct core *core, size_t max);
+size_t erasures_work(struct core *core, size_t max); /* erasure.c */
+size_t keys_work(struct core *core, size_t max);     /* key_changes.c */
 size_t joiners_work(struct core *core, size_t max);
 size_t unread_work(struct core *core, size_t max);
-void replay_query(struct core *core, struct session *session, const Carehub__V1__ReplayQuery *query,
+void replay_query(struct core *core, struct session *session, const Carehub__V1__Query *query,
                   Carehub__V1__Answer *answer);
 /* A member was added by the fact at a place, from from_ms on: it will be given what the policy gives to new ones. */
 void joiner_add(struct core *core, uint64_t place, int64_t from_ms);
 /* Notes what must be read by a time, of an entry that holds decisions. */
 void unread_note(struct core *core, const Entry *entry);
+/* Emergency accesses are listed separately: notes that one was given at a place; what ends those on the card that an
+ * actor has in a role (empty: in any) before their time, at a place. Who asks for them: emergency_query. */
+void emergency_given(struct core *core, uint64_t place);
+void emergency_ended(struct core *core, const struct person *person, uint32_t actor, const char *role, uint64_t place);
 /* Tells the team and the person of an emergency access that was just given. */
 void emergency_tell(struct core *core, struct person *person, const struct actor *who,
                     const Carehub__V1__GrantGiven *given);
@@ -380,15 +418,27 @@ void answer_send(struct core *core, struct session *session, uint64_t ref, Careh
 void tail_flush(struct core *core);
 void tail_end(struct core *core, struct session *session);
 bool may_ask(const struct client *client, Carehub__V1__Query__QueryCase what);
-void trace_query(struct core *core, const Carehub__V1__TraceQuery *query, Carehub__V1__Answer *answer);
-void explain_query(struct core *core, const Carehub__V1__ExplainQuery *query, Carehub__V1__Answer *answer);
+void trace_query(struct core *core, struct session *session, const Carehub__V1__Query *query,
+                 Carehub__V1__Answer *answer);
+void explain_query(struct core *core, struct session *session, const Carehub__V1__Query *query,
+                   Carehub__V1__Answer *answer);
 /* The line of one decision; its trace goes on with what became of it. */
 Carehub__V1__TraceLine *decision_line(struct core *core, const Entry *entry, const Decision *decision, int64_t at_ms);
 /* The lines of decisions after an event's own, and of what became of them; actor 0: of all. */
 void trace_later(struct core *core, const Entry *event, uint32_t actor, Carehub__V1__TraceAnswer *answer);
+/* Goes on with the verification of the store. */
+void verify_step(struct core *core);
+void verify_end(struct core *core);
 /* Goes on with the comparison of policies that is under way: a slice, after everything else. */
 void policy_diff_step(struct core *core);
 void policy_diff_end(struct core *core);
+/* Goes on with the copying for a backup: a slice, between two transactions. */
+void backup_step(struct core *core);
+/* Is there anything left to copy? */
+bool backup_copies(const struct core *core);
+void backup_end(struct core *core);
+/* Removes what a crash in the midst of copying left. */
+void backup_tidy(struct core *core);
 /* The lines of what became of one decision. */
 void trace_decision(struct core *core, const Entry *entry, const Decision *decision, Carehub__V1__TraceAnswer *answer);
 Carehub__V1__TraceLine *trace_line(struct core *core, const Entry *entry, Carehub__V1__TraceLine__Step step,

@@ -153,9 +153,9 @@ static int64_t time_to_live_ms(const struct inbox *inbox)
 static int64_t received_ms(struct core *core, const struct item *item)
 {
     struct log_record record;
-    bool read = core->log->functions->read(core->log, item_decided(item), &core->scratch, &record) == STORE_OK;
+    enum store_result read = core->log->functions->read(core->log, item_decided(item), &core->scratch, &record);
     arena_reset(&core->scratch);
-    return read ? record.at_ms : 0;
+    return read == STORE_OK || read == STORE_ERASED ? record.at_ms : 0;
 }
 
 /* The places of the decisions only grow in a lane, and so do their times: what has expired is at its head. */
@@ -259,8 +259,9 @@ static bool find_due(void *ctx, uint32_t actor, const struct card *row)
     if (row->number < due->after_place || (row->number == due->after_place && actor <= due->after_actor))
         return true;
     Carehub__V1__HeldCard *card = carehub__v1__held_card__unpack(NULL, row->size, row->body);
-    bool release = card && solved(due->core, actor, card);
-    if (release || (card && card->deadline_ms <= due->core->now_ms)) {
+    bool over = card && card->deadline_ms <= due->core->now_ms; /* whatever has been solved since: ends come first */
+    bool release = card && !over && solved(due->core, actor, card);
+    if (release || over) {
         due->found[due->n].place = row->number;
         due->found[due->n].actor = actor;
         due->found[due->n].for_room = card->reason == REASON(INBOX_FULL);
@@ -291,10 +292,9 @@ static void settle_due(struct core *core)
 static bool entry_before(struct core *core, uint64_t place, int64_t at_ms)
 {
     struct log_record record;
-    bool before =
-        core->log->functions->read(core->log, place, &core->scratch, &record) == STORE_OK && record.at_ms < at_ms;
+    enum store_result read = core->log->functions->read(core->log, place, &core->scratch, &record);
     arena_reset(&core->scratch);
-    return before;
+    return (read == STORE_OK || read == STORE_ERASED) && record.at_ms < at_ms;
 }
 
 uint64_t place_from(struct core *core, int64_t at_ms)
@@ -379,6 +379,14 @@ void held_add(struct core *core, uint64_t place, const Decision *decision, const
     core->n_held++;
 }
 
+static void only_notice(struct route_decision *decided)
+{
+    decided->reason = REASON(CORRECTION_NOTICE);
+    decided->level = CAREHUB__V1__LEVEL__LEVEL_NONE;
+    decided->ground = decided->consent = 0;
+    decided->notice = true;
+}
+
 /* What is decided of something held: as it stands now, or that it is over. NULL: there is no such thing. */
 static Entry *held_decide(struct core *core, uint64_t place, uint32_t actor, bool release, Carehub__V1__Reason end,
                           struct route_decision *decided, const Carehub__V1__HeldCard **held)
@@ -403,6 +411,8 @@ static Entry *held_decide(struct core *core, uint64_t place, uint32_t actor, boo
             route_input_later(&input);
         input.patient = person->card;
         route_one(&input, actor, decided);
+        if (decided->outcome == OUTCOME(DELIVER) && !event_whole(core, event))
+            only_notice(decided); /* it was held as one, and whatever it was entitled to since, that is all there is */
     }
     return event;
 }

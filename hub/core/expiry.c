@@ -84,11 +84,11 @@ static void stop_queued(struct fact_context *context, const Card *before, Card *
     for (size_t i = 0; i < entry->n_ended; i++)
         if (entry->ended[i]->actor)
             person_card_stop(context, card, entry->ended[i]->actor, REASON(RELATION_ENDED));
-    if (card->n_consents < before->n_consents && !route_consent(card, context->core->now_ms))
-        person_card_stop(context, card, 0, REASON(NO_CONSENT));
+    if (card->n_consents < before->n_consents)
+        person_card_stop_unconsented(context, card);
     for (size_t i = 0; i < before->n_settings; i++)
         if (has_ended(context->core, before->settings[i]->until_ms))
-            person_card_stop_restriction(context, card, before->settings[i]);
+            person_card_stop_setting(context, card, before->settings[i]);
 }
 
 void expire_person(struct core *core, struct person *person)

@@ -13,6 +13,8 @@ static Carehub__V1__FindingParts *parts_message(struct core *core, const struct 
         parts->actor = arena_strdup(arena, from->actor);
     if (from->policy)
         parts->policy = arena_strdup(arena, from->policy);
+    if (from->purpose)
+        parts->purpose = arena_strdup(arena, from->purpose);
     parts->role = arena_strdup(arena, rule->role);
     parts->type = from->type;
     parts->level = from->level;
@@ -81,8 +83,11 @@ static void recompute(struct core *core, const Entry *entry, const struct actor 
     as_of_close(&at);
 }
 
-void explain_query(struct core *core, const Carehub__V1__ExplainQuery *query, Carehub__V1__Answer *answer)
+void explain_query(struct core *core, struct session *session, const Carehub__V1__Query *asked,
+                   Carehub__V1__Answer *answer)
 {
+    (void)session;
+    const Carehub__V1__ExplainQuery *query = asked->explain;
     uint64_t place = event_place_of(core, &query->event_id, query->place);
     const Entry *entry = place ? entry_read(core, place, &core->batch) : NULL;
     const struct actor *actor = registry_actor_named(&core->registry, query->actor);
@@ -110,10 +115,18 @@ void explain_query(struct core *core, const Carehub__V1__ExplainQuery *query, Ca
     answer->answer_case = CAREHUB__V1__ANSWER__ANSWER_EXPLAIN;
     answer->explain = explained;
     if (entry->what_case == CAREHUB__V1__ENTRY__WHAT_NOT_KEPT) {
+        const struct actor *author = registry_actor(&core->registry, entry->actor);
         explained->not_kept = true;
+        explained->unverified = author && actor_enters_unverified(author);
         return;
     }
     explained->type = entry->event->type;
+    explained->unverified = entry->event->unverified;
+    const Entry *verified = event_verified(core, place, core->last_place);
+    if (verified) {
+        explained->verified_by = arena_strdup(&core->batch, verified->fact->fact->event_verified->actor_name);
+        explained->verified_ms = verified->at_ms;
+    }
     recompute(core, entry, actor, at_place, explained);
     Carehub__V1__TraceAnswer trace = CAREHUB__V1__TRACE_ANSWER__INIT;
     trace.lines = arena_alloc(&core->batch, 4096 * sizeof *trace.lines);

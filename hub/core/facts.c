@@ -8,11 +8,10 @@
 
 static const struct fact_kind *kind_of(Carehub__V1__Fact__FactCase kind)
 {
-    static const struct fact_table tables[] = {{registry_facts, &n_registry_facts},
-                                               {identity_facts, &n_identity_facts},
-                                               {person_facts, &n_person_facts},
-                                               {consent_facts, &n_consent_facts},
-                                               {operator_facts, &n_operator_facts}};
+    static const struct fact_table tables[] = {{registry_facts, &n_registry_facts}, {identity_facts, &n_identity_facts},
+                                               {person_facts, &n_person_facts},     {consent_facts, &n_consent_facts},
+                                               {verify_facts, &n_verify_facts},     {operator_facts, &n_operator_facts},
+                                               {erasure_facts, &n_erasure_facts},   {audit_facts, &n_audit_facts}};
     for (size_t t = 0; t < sizeof tables / sizeof *tables; t++)
         for (size_t i = 0; i < *tables[t].n; i++)
             if (tables[t].kinds[i].kind == kind)
@@ -50,7 +49,24 @@ bool check_text(struct fact_context *context, const char *field, const char *tex
     return strlen(text) <= max ? true : REFUSE(context, TOO_LARGE, field, "at most %zu bytes", max);
 }
 
-/* Registrars register, operators operate; a client may be listed for single facts, and may change its own keys. */
+/* What a client may say without a right to it: its own keys, and that an actor whom it speaks for verifies an event. */
+static bool is_its_own(const struct fact_context *context, const struct fact_kind *kind)
+{
+    const struct client *client = context->client;
+    const struct actor *actor;
+    switch (kind->kind) {
+    case CAREHUB__V1__FACT__FACT_CLIENT_KEY_ADDED:
+    case CAREHUB__V1__FACT__FACT_CLIENT_KEY_REVOKED:
+        return strcmp(*(char **)field_of(context->message, "client"), client->card->name) == 0;
+    case CAREHUB__V1__FACT__FACT_EVENT_VERIFIED:
+        actor = registry_actor_named(&context->core->registry, *(char **)field_of(context->message, "actor_name"));
+        return actor && client_speaks_for(client, actor->number);
+    default:
+        return false;
+    }
+}
+
+/* Registrars register, operators operate; a client may be listed for single facts. */
 static bool check_rights(struct fact_context *context, const struct fact_kind *kind, const char *name)
 {
     const struct client *client = context->client;
@@ -59,16 +75,27 @@ static bool check_rights(struct fact_context *context, const struct fact_kind *k
     for (size_t i = 0; i < client->card->n_facts; i++)
         if (strcmp(client->card->facts[i], name) == 0)
             return true;
-    bool keys = kind->kind == CAREHUB__V1__FACT__FACT_CLIENT_KEY_ADDED ||
-                kind->kind == CAREHUB__V1__FACT__FACT_CLIENT_KEY_REVOKED;
-    char **of = field_of(context->message, "client");
-    if (keys && strcmp(*of, client->card->name) == 0)
+    if (is_its_own(context, kind))
         return true;
     const ProtobufCEnumValue *role =
         protobuf_c_enum_descriptor_get_value(&carehub__v1__operator_role__descriptor, (int)kind->role);
     return REFUSE(context, NOT_ALLOWED, "fact",
                   "client %s may not submit %s: it needs the role %s, or the fact in its list", client->card->name,
                   name, role->name);
+}
+
+/* Of a record that was merged into another nothing decides any more: what is said of it would have no effect, and
+ * whoever withdraws a consent must not believe that it had. By an identifier the other record is found anyway. */
+static bool check_decides(struct fact_context *context, const struct fact_kind *kind)
+{
+    bool of_person = kind >= person_facts && kind < person_facts + n_person_facts;
+    bool of_consent = kind >= consent_facts && kind < consent_facts + n_consent_facts;
+    uint64_t into = context->person ? context->person->card->merged_into : 0;
+    if (!into || (!of_person && !of_consent))
+        return true;
+    return REFUSE(context, INVALID, "patient",
+                  "P%llu was merged into P%llu, whose team and consent decide: name that one",
+                  (unsigned long long)context->person->number, (unsigned long long)into);
 }
 
 /* Finds whom and what the fact is about. */
@@ -79,7 +106,9 @@ static bool resolve(struct fact_context *context)
     Carehub__V1__PatientRef **merged = field_of(context->message, "merged");
     if (merged && *merged)
         context->other = person_get(context->core, patient_find(context->core, *merged));
-    bool of_all = patient && !*patient && context->fact->fact_case == CAREHUB__V1__FACT__FACT_REPLAYED;
+    bool of_all = patient && !*patient &&
+                  (context->fact->fact_case == CAREHUB__V1__FACT__FACT_REPLAYED ||
+                   context->fact->fact_case == CAREHUB__V1__FACT__FACT_ERASURE_REQUESTED);
     if (patient && !of_all) {
         uint64_t number = *patient ? patient_resolve(context->core, *patient) : 0;
         context->person = person_get(context->core, number);
@@ -127,6 +156,9 @@ static Fact *without_identifiers(struct fact_context *context, const uint8_t *pa
         break;
     case CAREHUB__V1__FACT__FACT_MEMBER_ADDED:
         fact->member_added->until_ms = context->until_ms; /* as it is in force */
+        break;
+    case CAREHUB__V1__FACT__FACT_LOG_RESUMED:
+        log_resumed_fill(context->core, fact->log_resumed);
         break;
     case CAREHUB__V1__FACT__FACT_GRANT_GIVEN:
         fact->grant_given->justification = (char *)"";
@@ -181,7 +213,7 @@ static bool take(struct core *core, const struct client *client, const Fact *fac
         return found && taken->status == CAREHUB__V1__CONFIRMATION__STATUS__REPEATED;
     if (client && (int64_t)eventid_time_ms(fact->id.data) < core->ids_known_from_ms)
         return REFUSE(&context, TOO_OLD, "id", "the hub no longer knows ids this old, and could not tell a repeat");
-    if (!resolve(&context) || !kind->check(&context))
+    if (!resolve(&context) || !check_decides(&context, kind) || !kind->check(&context))
         return false;
     log_fact(&context, kind, packed, size, digest);
     kind->apply(&context);

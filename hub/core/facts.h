@@ -18,6 +18,7 @@ struct fact_context {
     int64_t until_ms;            /* the end of a MemberAdded, its own or by the policy */
     uint32_t number;             /* for log and answer: of what it registers */
     struct policy *policy;       /* read while checking a PolicyAdopted */
+    const Entry *event;          /* found while checking an EventVerified; in the scratch arena */
     Error **error;
 };
 
@@ -35,8 +36,10 @@ struct fact_table {
     const size_t *n;
 };
 
-extern const struct fact_kind registry_facts[], identity_facts[], person_facts[], consent_facts[], operator_facts[];
-extern const size_t n_registry_facts, n_identity_facts, n_person_facts, n_consent_facts, n_operator_facts;
+extern const struct fact_kind registry_facts[], identity_facts[], person_facts[], consent_facts[], verify_facts[],
+    operator_facts[], audit_facts[], erasure_facts[];
+extern const size_t n_registry_facts, n_identity_facts, n_person_facts, n_consent_facts, n_verify_facts,
+    n_operator_facts, n_audit_facts, n_erasure_facts;
 
 /* Refuses the fact of a context; always false. */
 #define REFUSE(context, code, field, ...)                                                                              \
@@ -45,14 +48,22 @@ extern const size_t n_registry_facts, n_identity_facts, n_person_facts, n_consen
 /* Takes over a changed copy of the person's card, made of borrowed parts. */
 void person_card_put(struct fact_context *context, struct person *person, const Carehub__V1__PatientCard *changed);
 
-/* Forgets a restriction, but not that it stopped what is queued. Nothing for a relaxation. */
-void person_card_stop_restriction(struct fact_context *context, Carehub__V1__PatientCard *card,
-                                  const Carehub__V1__PatientCard__Setting *setting);
+/* Forgets a restriction or relaxation, but not that what is queued goes by it: by the one it is held back for good, by
+ * the other it was allowed. */
+void person_card_stop_setting(struct fact_context *context, Carehub__V1__PatientCard *card,
+                              const Carehub__V1__PatientCard__Setting *setting);
 
 /* From here on nothing that is queued goes out to the actor (0: to all who are entitled by consent). The stop is the
  * last of the list. */
 void person_card_stop(struct fact_context *context, Carehub__V1__PatientCard *card, uint32_t actor,
                       Carehub__V1__Reason reason);
+
+/* The same for all whose deliveries rest on a consent that is not in force: for continuity of care, or for the purpose of
+ * a grant for secondary use. */
+void person_card_stop_unconsented(struct fact_context *context, Carehub__V1__PatientCard *card);
+
+/* facts_audit.c: what the hub knows better than the auditor. */
+void log_resumed_fill(struct core *core, Carehub__V1__LogResumed *resumed);
 
 /* replay.c */
 bool check_replayed(struct fact_context *context);

@@ -15,7 +15,7 @@ static bool check_consent_given(struct fact_context *context)
     const Carehub__V1__ConsentGiven *given = MESSAGE(context, ConsentGiven);
     if (given->n_purposes == 0 || given->n_purposes > 16)
         return REFUSE(context, INVALID, "purposes",
-                      "consent is for 1 to 16 purposes; “continuity-of-care” is what routing asks for");
+                      "consent is for 1 to 16 purposes; “continuity-of-care” is what care asks for");
     for (size_t i = 0; i < given->n_purposes; i++)
         if (!check_name(context, given->purposes[i]))
             return false;
@@ -41,9 +41,7 @@ static void apply_consent_given(struct fact_context *context)
     card.consents = arena_alloc(&context->core->scratch, (card.n_consents + 1) * sizeof *card.consents);
     if (card.n_consents)
         memcpy(card.consents, context->person->card->consents, card.n_consents * sizeof *card.consents);
-    if (!route_consent(&card, context->core->now_ms))
-        person_card_stop(context, &card, 0,
-                         REASON(NO_CONSENT)); /* there was none, or it had lapsed: what is queued goes without */
+    person_card_stop_unconsented(context, &card); /* there was none, or it had lapsed: what is queued goes without */
     card.consents[card.n_consents++] = &consent;
     person_card_put(context, context->person, &card);
 }
@@ -85,8 +83,7 @@ static void apply_consent_withdrawn(struct fact_context *context)
     }
     card.n_consents = n_kept;
     card.consents = kept;
-    if (!route_consent(&card, context->core->now_ms)) /* another may come into force by its date */
-        person_card_stop(context, &card, 0, REASON(NO_CONSENT));
+    person_card_stop_unconsented(context, &card); /* another may come into force by its date */
     person_card_put(context, context->person, &card);
 }
 
@@ -187,9 +184,9 @@ static bool check_access_set(struct fact_context *context)
                : REFUSE(context, TOO_MANY, "name", "the person has %d settings, the most", SETTINGS_MAX);
 }
 
-void person_card_stop_restriction(struct fact_context *context, Card *card, const Setting *setting)
+void person_card_stop_setting(struct fact_context *context, Card *card, const Setting *setting)
 {
-    if (setting->relaxes || setting->from_ms > context->core->now_ms)
+    if (setting->from_ms > context->core->now_ms)
         return;
     Setting *gone = arena_copy(&context->core->scratch, setting, sizeof *gone);
     gone->from_ms = gone->until_ms = 0;
@@ -197,8 +194,17 @@ void person_card_stop_restriction(struct fact_context *context, Card *card, cons
     card->stops[card->n_stops - 1]->setting = gone;
 }
 
-/* The settings without the one at `at`. What a restriction kept from being delivered does not come after it either. */
-static void drop_setting(struct fact_context *context, Card *card, size_t at)
+/* A relaxation that is said anew and allows no less. */
+static bool goes_on(const struct fact_context *context, const Setting *before, const Setting *anew)
+{
+    return before->relaxes && anew && anew->relaxes && anew->from_ms <= context->core->now_ms &&
+           anew->actor == before->actor && anew->type == before->type && strcmp(anew->role, before->role) == 0 &&
+           anew->level >= before->level;
+}
+
+/* The settings without the one at `at`, in the place of which comes `anew` (NULL: nothing). What a restriction kept
+ * from being delivered does not come after it either, nor what a relaxation allowed. */
+static void drop_setting(struct fact_context *context, Card *card, size_t at, const Setting *anew)
 {
     struct arena *arena = &context->core->scratch;
     Setting **kept = arena_alloc(arena, (card->n_settings + 1) * sizeof *kept);
@@ -206,8 +212,8 @@ static void drop_setting(struct fact_context *context, Card *card, size_t at)
     for (size_t i = 0; i < card->n_settings; i++)
         if (i != at)
             kept[n++] = card->settings[i];
-    if (at < card->n_settings)
-        person_card_stop_restriction(context, card, card->settings[at]);
+    if (at < card->n_settings && !goes_on(context, card->settings[at], anew))
+        person_card_stop_setting(context, card, card->settings[at]);
     card->settings = kept;
     card->n_settings = n;
 }
@@ -226,7 +232,7 @@ static void apply_access_set(struct fact_context *context)
     setting.since = context->place;
     setting.from_ms = set->from_ms;
     setting.until_ms = set->until_ms;
-    drop_setting(context, &card, setting_at(&card, set->name));
+    drop_setting(context, &card, setting_at(&card, set->name), &setting);
     card.settings[card.n_settings++] = &setting;
     person_card_put(context, context->person, &card);
 }
@@ -243,7 +249,7 @@ static bool check_access_lifted(struct fact_context *context)
 static void apply_access_lifted(struct fact_context *context)
 {
     Card card = *context->person->card;
-    drop_setting(context, &card, setting_at(&card, MESSAGE(context, AccessLifted)->name));
+    drop_setting(context, &card, setting_at(&card, MESSAGE(context, AccessLifted)->name), NULL);
     person_card_put(context, context->person, &card);
 }
 

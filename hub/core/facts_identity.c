@@ -56,7 +56,7 @@ static void apply_patient_registered(struct fact_context *context)
     const Carehub__V1__PatientRegistered *registered = MESSAGE(context, PatientRegistered);
     for (size_t i = 0; i < registered->n_identifiers; i++)
         persons_identify(&context->core->persons, normal(context, registered->identifiers[i]), context->person->number);
-    persons_put(&context->core->persons, context->person, context->place, context->core->now_ms);
+    person_card_put(context, context->person, context->person->card);
 }
 
 static bool check_identifier_added(struct fact_context *context)

@@ -10,10 +10,7 @@ typedef Carehub__V1__PatientCard__Member Member;
 
 void person_card_put(struct fact_context *context, struct person *person, const Card *changed)
 {
-    Card *old = person->card;
-    person->card = message_copy(changed);
-    carehub__v1__patient_card__free_unpacked(old, NULL);
-    persons_put(&context->core->persons, person, context->place, context->core->now_ms);
+    persons_put(&context->core->persons, person, changed, context->place, context->core->now_ms);
 }
 
 static void put_card(struct fact_context *context, const Card *changed)
@@ -21,21 +18,41 @@ static void put_card(struct fact_context *context, const Card *changed)
     person_card_put(context, context->person, changed);
 }
 
-void person_card_stop(struct fact_context *context, Card *card, uint32_t actor, Carehub__V1__Reason reason)
+static void stop(struct fact_context *context, Card *card, uint32_t actor, Carehub__V1__Reason reason,
+                 const char *purpose)
 {
     struct arena *arena = &context->core->scratch;
     Carehub__V1__PatientCard__Stop **stops = arena_alloc(arena, (card->n_stops + 1) * sizeof *stops);
     size_t n = 0;
     for (size_t i = card->n_stops < STOPS_MAX ? 0 : 1; i < card->n_stops; i++)
-        if (card->stops[i]->setting || card->stops[i]->actor != actor || card->stops[i]->reason != reason)
+        if (card->stops[i]->setting || card->stops[i]->n_types || card->stops[i]->actor != actor ||
+            card->stops[i]->reason != reason || strcmp(card->stops[i]->purpose, purpose) != 0)
             stops[n++] = card->stops[i];
-    Carehub__V1__PatientCard__Stop *stop = stops[n++] = arena_alloc(arena, sizeof *stop);
-    carehub__v1__patient_card__stop__init(stop);
-    stop->actor = actor;
-    stop->place = context->place;
-    stop->reason = reason;
+    Carehub__V1__PatientCard__Stop *added = stops[n++] = arena_alloc(arena, sizeof *added);
+    carehub__v1__patient_card__stop__init(added);
+    added->actor = actor;
+    added->place = context->place;
+    added->reason = reason;
+    added->purpose = (char *)purpose;
     card->n_stops = n;
     card->stops = stops;
+}
+
+void person_card_stop(struct fact_context *context, Card *card, uint32_t actor, Carehub__V1__Reason reason)
+{
+    stop(context, card, actor, reason, "");
+}
+
+void person_card_stop_unconsented(struct fact_context *context, Card *card)
+{
+    int64_t now_ms = context->core->now_ms;
+    if (!route_consent(card, now_ms))
+        stop(context, card, 0, REASON(NO_CONSENT), "");
+    for (size_t i = 0; i < card->n_grants; i++) {
+        const char *purpose = card->grants[i]->purpose;
+        if (purpose[0] && !route_consent_for(card, purpose, now_ms))
+            stop(context, card, card->grants[i]->actor, REASON(NO_CONSENT_FOR_PURPOSE), purpose);
+    }
 }
 
 static bool check_nothing(struct fact_context *context)
@@ -56,6 +73,13 @@ static void apply_death_recorded(struct fact_context *context)
 static bool same_role(const Member *member, uint32_t actor, const char *role)
 {
     return member->actor == actor && (role[0] == '\0' || strcmp(member->role, role) == 0);
+}
+
+static bool check_level(struct fact_context *context, Carehub__V1__Level level)
+{
+    return level >= CAREHUB__V1__LEVEL__LEVEL_NONE && level <= CAREHUB__V1__LEVEL__LEVEL_CLINICAL
+               ? true
+               : REFUSE(context, INVALID, "maxLevel", "a level is administrative, care or clinical");
 }
 
 bool check_period(struct fact_context *context, int64_t from_ms, int64_t until_ms)
@@ -82,13 +106,35 @@ static Member **relist(struct fact_context *context, size_t *n, Member *const *m
     return list;
 }
 
-/* Said anew so that it begins later: what it carried until now has ended, and what is queued on it goes without. */
-static void stop_if_put_off(struct fact_context *context, Card *card, size_t n, Member *const *before,
-                            const Member *anew)
+static bool is_narrower(const Member *before, const Member *anew)
 {
-    for (size_t i = 0; i < n; i++)
-        if (same_role(before[i], anew->actor, anew->role) && anew->from_ms > context->core->now_ms)
+    bool narrower = before->n_types == 0 && anew->n_types > 0;
+    for (size_t i = 0; i < before->n_types && anew->n_types > 0; i++) {
+        bool kept = false;
+        for (size_t k = 0; k < anew->n_types; k++)
+            kept |= anew->types[k] == before->types[i];
+        narrower |= !kept;
+    }
+    return narrower;
+}
+
+/* Said anew so that it begins later, is for something else or for fewer types: what it carried until now has ended, and
+ * what is queued on it goes without. */
+static void stop_if_other(struct fact_context *context, Card *card, size_t n, Member *const *before, const Member *anew)
+{
+    for (size_t i = 0; i < n; i++) {
+        if (!same_role(before[i], anew->actor, anew->role))
+            continue;
+        if (anew->from_ms > context->core->now_ms)
             person_card_stop(context, card, anew->actor, REASON(RELATION_NOT_STARTED));
+        if (strcmp(before[i]->purpose, anew->purpose) != 0)
+            person_card_stop(context, card, anew->actor, REASON(RELATION_ENDED));
+        if (is_narrower(before[i], anew)) {
+            person_card_stop(context, card, anew->actor, REASON(OUTSIDE_SCOPE));
+            card->stops[card->n_stops - 1]->n_types = anew->n_types;
+            card->stops[card->n_stops - 1]->types = anew->types;
+        }
+    }
 }
 
 static bool listed(size_t n, Member *const *members, uint32_t actor, const char *role)
@@ -113,12 +159,23 @@ static bool is_case_manager(const Card *card, uint32_t actor)
     return false;
 }
 
+/* What a membership is limited to. */
+static bool check_scope(struct fact_context *context, const Carehub__V1__MemberAdded *added)
+{
+    if (added->n_types > EVENT_TYPE_MAX)
+        return REFUSE(context, TOO_MANY, "types", "there are only %d types of event", EVENT_TYPE_MAX);
+    for (size_t i = 0; i < added->n_types; i++)
+        if (!event_type_by_name(added->types[i]))
+            return REFUSE(context, INVALID, "types", "there is no event type “%.*s”", NAME_MAX_BYTES, added->types[i]);
+    return check_level(context, added->max_level);
+}
+
 static bool check_member_added(struct fact_context *context)
 {
     const Carehub__V1__MemberAdded *added = MESSAGE(context, MemberAdded);
     const Card *card = context->person->card;
     if (!check_name(context, added->role) || !check_period(context, added->from_ms, added->until_ms) ||
-        !check_text(context, "proof", added->proof, NAME_MAX_BYTES))
+        !check_text(context, "proof", added->proof, NAME_MAX_BYTES) || !check_scope(context, added))
         return false;
     if (policy_role(context->core->registry.policy, added->role) == POLICY_ROLE_UNKNOWN)
         return REFUSE(context, UNKNOWN_NAME, "role", "the policy in force knows no role “%s”", added->role);
@@ -150,7 +207,11 @@ static void apply_member_added(struct fact_context *context)
     member.until_ms = context->until_ms;
     member.basis = added->basis;
     member.proof = added->proof;
-    stop_if_put_off(context, &card, card.n_members, card.members, &member);
+    member.max_level = added->max_level;
+    member.types = arena_alloc(&context->core->scratch, (added->n_types + 1) * sizeof *member.types);
+    for (size_t i = 0; i < added->n_types; i++)
+        member.types[member.n_types++] = (uint32_t)event_type_by_name(added->types[i]);
+    stop_if_other(context, &card, card.n_members, card.members, &member);
     card.members = relist(context, &card.n_members, card.members, member.actor, added->role, &member);
     put_card(context, &card);
     joiner_add(context->core, context->place, added->from_ms);
@@ -185,6 +246,37 @@ static bool check_emergency(struct fact_context *context, const Carehub__V1__Gra
     return true;
 }
 
+/* Quality, research…: what for is the purpose of a consent, and how much, and how long, has to be said. */
+static bool check_secondary(struct fact_context *context, const Carehub__V1__GrantGiven *given)
+{
+    if (given->purpose[0] == '\0' || strcmp(given->purpose, CONTINUITY_OF_CARE) == 0)
+        return REFUSE(context, INVALID, "purpose",
+                      "secondary use needs the purpose of a consent: “quality”, “research”…; not care itself");
+    if (!given->until_ms)
+        return REFUSE(context, INVALID, "untilMs", "a grant for secondary use has an end");
+    if (given->max_level == CAREHUB__V1__LEVEL__LEVEL_NONE)
+        return REFUSE(context, INVALID, "maxLevel", "say up to which level: administrative, care or clinical");
+    return check_name(context, given->purpose);
+}
+
+static bool check_kind(struct fact_context *context, const Carehub__V1__GrantGiven *given)
+{
+    switch (given->kind) {
+    case CAREHUB__V1__GRANT_KIND__CASE_MANAGEMENT:
+    case CAREHUB__V1__GRANT_KIND__INSURANCE:
+    case CAREHUB__V1__GRANT_KIND__REFERRAL:
+        return true;
+    case CAREHUB__V1__GRANT_KIND__EMERGENCY_ACCESS:
+        return check_emergency(context, given);
+    case CAREHUB__V1__GRANT_KIND__SECONDARY_USE:
+        return check_secondary(context, given);
+    default:
+        return REFUSE(context, INVALID, "kind",
+                      "say what the grant is for: case management, insurance, referral, emergency access or "
+                      "secondary use");
+    }
+}
+
 static bool check_grant_given(struct fact_context *context)
 {
     const Carehub__V1__GrantGiven *given = MESSAGE(context, GrantGiven);
@@ -195,13 +287,10 @@ static bool check_grant_given(struct fact_context *context)
         return false;
     if (policy_role(context->core->registry.policy, given->role) == POLICY_ROLE_UNKNOWN)
         return REFUSE(context, UNKNOWN_NAME, "role", "the policy in force knows no role “%s”", given->role);
-    if (given->kind == CAREHUB__V1__GRANT_KIND__GRANT_KIND_UNSPECIFIED)
-        return REFUSE(context, INVALID, "kind",
-                      "say what the grant is for: case management, insurance, referral or emergency access");
+    if (!check_kind(context, given) || !check_level(context, given->max_level))
+        return false;
     if (manages_case(given->kind, given->role) && !given->until_ms)
         return REFUSE(context, INVALID, "untilMs", "a case manager's grant has an end");
-    if (given->kind == CAREHUB__V1__GRANT_KIND__EMERGENCY_ACCESS && !check_emergency(context, given))
-        return false;
     if (manages_case(given->kind, given->role) &&
         listed(card->n_members, card->members, context->actor->number, "coordinator"))
         return REFUSE(context, INVALID, "actor", "%s is this person's coordinator, and cannot be the case manager too",
@@ -223,11 +312,16 @@ static void apply_grant_given(struct fact_context *context)
     grant.until_ms = given->until_ms;
     grant.grant = given->kind;
     grant.max_level = given->max_level;
-    stop_if_put_off(context, &card, card.n_grants, card.grants, &grant);
+    if (given->kind == CAREHUB__V1__GRANT_KIND__SECONDARY_USE)
+        grant.purpose = given->purpose;
+    stop_if_other(context, &card, card.n_grants, card.grants, &grant);
+    emergency_ended(context->core, context->person, grant.actor, given->role, context->place); /* it replaces that */
     card.grants = relist(context, &card.n_grants, card.grants, grant.actor, given->role, &grant);
     put_card(context, &card);
-    if (given->kind == CAREHUB__V1__GRANT_KIND__EMERGENCY_ACCESS)
+    if (given->kind == CAREHUB__V1__GRANT_KIND__EMERGENCY_ACCESS) {
+        emergency_given(context->core, context->place);
         emergency_tell(context->core, context->person, context->actor, given);
+    }
 }
 
 static bool check_grant_ended(struct fact_context *context)
@@ -241,6 +335,8 @@ static bool check_grant_ended(struct fact_context *context)
 static void apply_grant_ended(struct fact_context *context)
 {
     Card card = *context->person->card;
+    emergency_ended(context->core, context->person, context->actor->number, MESSAGE(context, GrantEnded)->role,
+                    context->place);
     card.grants =
         relist(context, &card.n_grants, card.grants, context->actor->number, MESSAGE(context, GrantEnded)->role, NULL);
     person_card_stop(context, &card, context->actor->number, REASON(RELATION_ENDED));

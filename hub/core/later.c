@@ -111,10 +111,21 @@ const char *later_instead_of(struct core *core, uint64_t place)
     return actor ? actor->card->name : "";
 }
 
+const Entry *event_verified(struct core *core, uint64_t event_place, uint64_t through)
+{
+    uint64_t place = 0;
+    if (store_steps_of(core->store, 0, STEP_LANE_VERIFIED, event_place, 0, &place, 1) != 1 || place > through)
+        return NULL;
+    const Entry *entry = entry_read(core, place, &core->scratch);
+    return entry && entry->what_case == CAREHUB__V1__ENTRY__WHAT_FACT &&
+                   entry->fact->fact->fact_case == CAREHUB__V1__FACT__FACT_EVENT_VERIFIED
+               ? entry
+               : NULL;
+}
+
 /* ---- Deciding --------------------------------------------------------------------------------------------------- */
 
-/* A correction that came without consent, and went out as notices only, has been cut to what those say. */
-static bool kept_whole(struct core *core, const Entry *event)
+bool event_whole(struct core *core, const Entry *event)
 {
     const uint8_t *bytes;
     size_t size;
@@ -135,7 +146,7 @@ bool later_decide(struct core *core, const Entry *event, uint32_t actor, struct 
     struct route_original original;
     struct card held;
     const struct person *person = person_deciding(core, event->patient);
-    if (!person || !kept_whole(core, event) ||
+    if (!person || !event_whole(core, event) ||
         store_held_get(core->store, event->place, actor, &core->scratch, &held) != STORE_NONE)
         return false;
     route_input_of(core, event, &input, &original);
@@ -186,4 +197,17 @@ void later_nobody(struct core *core, const Entry *event, const struct later *lat
     decision.outcome = OUTCOME(WITHHOLD);
     decision.reason = REASON(NOBODY_IN_LINE);
     log_later(core, event, later, &decision);
+}
+
+void later_verified(struct core *core, const Entry *event, uint64_t because)
+{
+    struct later later = {.cause = CAREHUB__V1__CAUSE__VERIFIED, .because = because};
+    struct route_decision decided;
+    for (size_t i = 0; i < event->event->n_decisions; i++) {
+        const Decision *decision = event->event->decisions[i];
+        later.actor = decision->actor;
+        if (decision->outcome == OUTCOME(DELIVER) && !decision->notice &&
+            later_decide(core, event, later.actor, &decided))
+            later_deliver(core, event, &later, &decided);
+    }
 }

@@ -23,9 +23,13 @@ struct log_record {
     const uint8_t *entry; /* a serialised carehub.v1.Entry: what is known without any person's key */
     size_t entry_size;
     uint64_t subject;       /* whose key seals the payload; 0: the hub's own */
-    const uint8_t *payload; /* the event or fact as submitted; may be empty */
-    size_t payload_size;
+    const uint8_t *payload; /* the event or fact as submitted */
+    size_t payload_size;    /* 0: there is none */
     uint8_t leaf[LEAF_BYTES];
+    /* What the leaf commits to, beside the entry (vault.h). */
+    uint8_t salt[SALT_BYTES];
+    uint8_t content[CONTENT_BYTES];
+    uint8_t payload_salt[SALT_BYTES]; /* once the payload has been opened */
 };
 
 struct log {
@@ -34,16 +38,23 @@ struct log {
 
 struct log_functions {
     void (*begin)(struct log *log);
-    /* Fills in record->leaf. subject_key seals the payload. */
+    /* Fills in record->leaf, and what it commits to. subject_key seals the payload. */
     void (*append)(struct log *log, struct log_record *record, const uint8_t subject_key[VAULT_KEY_BYTES]);
     void (*commit)(struct log *log);
-    /* Reads an entry into the arena; its payload stays sealed. */
+    /* Reads an entry into the arena, and checks its leaf; its payload stays sealed. STORE_ERASED: only place, time and
+     * leaf are there. */
     enum store_result (*read)(struct log *log, uint64_t place, struct arena *arena, struct log_record *record);
-    /* Opens the payload of the entry that was read last and checks its leaf. STORE_NONE: it has been erased. */
+    /* Opens the payload of the entry that was read last and checks it against what the leaf commits to. STORE_NONE:
+     * there was none, or it is no longer kept. */
     enum store_result (*payload)(struct log *log, const uint8_t subject_key[VAULT_KEY_BYTES], struct arena *arena,
                                  struct log_record *record);
     /* The last place and its time; 0 if the log is empty. */
     uint64_t (*last)(struct log *log, int64_t *at_ms);
+    /* The leaves of entries from a place on, erased ones too, without opening any: at most max; fewer where the log ends,
+     * or an entry is no longer kept. Returns their count. */
+    size_t (*leaves)(struct log *log, uint64_t first_place, size_t max, uint8_t (*leaves)[LEAF_BYTES]);
+    /* The entry as such goes, for good; its place, time and leaf stay. */
+    void (*erase)(struct log *log, uint64_t place);
     void (*close)(struct log **log);
 };
 

@@ -7,8 +7,9 @@
 #include <sodium.h>
 
 #include "eventid.h"
+#include "tlog.h"
 
-enum { TAIL_VERIFIED_ENTRIES = 1000 };
+enum { TAIL_VERIFIED_ENTRIES = 1000, DAMAGE_SAID_MAX = 20 };
 
 static bool own_fact(struct core *core, Fact *fact, char *error)
 {
@@ -62,7 +63,8 @@ static bool tail_verify(struct core *core, char *error)
     uint64_t first = core->last_place > TAIL_VERIFIED_ENTRIES ? core->last_place - TAIL_VERIFIED_ENTRIES + 1 : 1;
     for (uint64_t place = first; place <= core->last_place; place++) {
         struct log_record record;
-        if (core->log->functions->read(core->log, place, &core->scratch, &record) != STORE_OK) {
+        enum store_result read = core->log->functions->read(core->log, place, &core->scratch, &record);
+        if (read != STORE_OK && read != STORE_ERASED) {
             snprintf(error, CORE_ERROR_BYTES,
                      "entry %llu of the log is missing, damaged or altered. Restore the database from its last backup",
                      (unsigned long long)place);
@@ -81,6 +83,15 @@ static bool count_held(void *ctx, uint32_t actor, const struct card *card)
     return true;
 }
 
+/* Says where, so that it can be looked into; not more often than anybody would read. */
+static void damage_found(void *ctx, const char *what, const int64_t key[3])
+{
+    const struct core *core = ctx;
+    if (core->scrub.damaged <= DAMAGE_SAID_MAX)
+        say(2, "%s %lld/%lld/%lld is damaged or was altered, and is not used. Restore the database from a backup",
+            what, (long long)key[0], (long long)key[1], (long long)key[2]);
+}
+
 static bool state_load(struct core *core, struct core_time now, char *error)
 {
     int64_t last_at_ms;
@@ -92,6 +103,11 @@ static bool state_load(struct core *core, struct core_time now, char *error)
     core->ids_known_from_ms = store_number_get(core->store, "ids-known-from-ms", 0);
     core->indexed_place = (uint64_t)store_number_get(core->store, "indexed-place", 0);
     core->unread_from_place = (uint64_t)store_number_get(core->store, "unread-from-place", 0);
+    core->backed_up_ms = store_number_get(core->store, "backed-up-ms", 0);
+    core->scrubbed_ms = store_number_get(core->store, "scrubbed-ms", 0);
+    core->next_scrub_ms = core->scrubbed_ms ? core->scrubbed_ms + SCRUB_EVERY_MS : 0;
+    core->scrub.found = damage_found;
+    core->scrub.ctx = core;
     if (store_subject_key(core->store, 0, core->hub_key) != STORE_OK) {
         snprintf(error, CORE_ERROR_BYTES, "the hub's own payload key is damaged");
         return false;
@@ -110,10 +126,12 @@ static bool state_load(struct core *core, struct core_time now, char *error)
 static bool open_all(struct core *core, const struct core_config *config, struct core_time now, char *error)
 {
     core->vault = vault_new(config->master_key);
-    core->store = store_open(config->database_path, core->vault, error);
+    core->store = store_open(config->database_path, core->vault, config->kdf, error);
     if (!core->store)
         return false;
+    backup_tidy(core);
     core->log = log_sqlite_open(core->store);
+    core->tlog = tlog_new(core, &config->tlog);
     if (!state_load(core, now, error))
         return false;
     core->registry.standings_changed = true;
@@ -136,6 +154,8 @@ struct core *core_open(const struct core_config *config, const struct core_outpu
     core->ack_delay_ms = config->ack_delay_ms;
     core->hub_name = strdup(config->hub_name);
     core->next_retry_ms = INT64_MAX;
+    core->next_master_key = config->next_master_key;
+    core->next_master_key_ctx = config->next_master_key_ctx;
     core->disk_reserve_bytes = config->disk_reserve_bytes ? config->disk_reserve_bytes : DISK_RESERVE_BYTES;
     if (config->next_hub_key) {
         memcpy(core->next_hub_key, config->next_hub_key, KEY_BYTES);
@@ -153,11 +173,14 @@ void core_close(struct core **core_p)
         return;
     core_sessions_close(core);
     policy_diff_end(core);
+    verify_end(core);
+    backup_end(core);
     events_forget(core);
     u64map_fini(&core->events);
     persons_close(&core->persons);
     if (core->registry.actor_names)
         registry_close(&core->registry);
+    tlog_destroy(&core->tlog);
     if (core->log)
         core->log->functions->close(&core->log);
     store_close(&core->store);

@@ -1,36 +1,87 @@
 #include "persons.h"
 
+#include <stdalign.h>
+#include <stddef.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include <sodium.h>
 
-enum { CACHED_MAX = 65536, HASHES_MAX = 131072 };
+/* A look-up of somebody who is not cached is what a decision costs where there are more persons than that: one for the
+ * identifier, one for the person. A memo takes a cache line for two; a cached person a kilobyte or two. */
+enum { CACHED_MAX = 65536, MEMOS = 131072, MEMOS_IN_ROW = 2 };
 
-struct hash_memo {
+struct person_memo {
     uint8_t hash[DIGEST_BYTES];
-    uint64_t number;
+    uint64_t number; /* 0: nothing here */
 };
 
 void persons_open(struct persons *persons, struct store *store)
 {
     *persons = (struct persons){.store = store, .last_number = store_subject_last(store)};
+    arena_init(&persons->arena);
+}
+
+/* ---- Cards in memory --------------------------------------------------------------------------------------------- */
+
+/* A card is some dozens of small pieces. They are read together, at each decision, and go together: so they are laid
+ * side by side. */
+struct person_memory {
+    struct person_memory *older;
+    size_t size, used;
+    max_align_t bytes[];
+};
+
+enum { MEMORY_FIRST_BYTES = 384, MEMORY_PER_PACKED_BYTE = 4, MEMORY_MORE_BYTES = 1024 };
+
+static struct person_memory *memory_add(struct person_memory *older, size_t size)
+{
+    struct person_memory *memory = xreallocarray(NULL, 1, sizeof *memory + size);
+    *memory = (struct person_memory){.older = older, .size = size};
+    return memory;
+}
+
+static void *memory_alloc(void *ctx, size_t size)
+{
+    struct person *person = ctx;
+    size_t rounded = (size + alignof(void *) - 1) / alignof(void *) * alignof(void *);
+    if (person->memory->size - person->memory->used < rounded)
+        person->memory = memory_add(person->memory, rounded + MEMORY_MORE_BYTES);
+    void *got = (char *)person->memory->bytes + person->memory->used;
+    person->memory->used += rounded;
+    return got;
+}
+
+static void memory_free(void *ctx, void *bytes)
+{
+    (void)ctx;
+    (void)bytes;
+}
+
+static void memory_drop(struct person *person)
+{
+    for (struct person_memory *memory = person->memory, *older; memory; memory = older) {
+        older = memory->older;
+        free(memory);
+    }
+    person->memory = NULL;
+}
+
+/* The old card is gone. False: it cannot be unpacked, and there is none. */
+static bool card_unpack(struct person *person, const uint8_t *packed, size_t size)
+{
+    memory_drop(person);
+    person->memory = memory_add(NULL, MEMORY_FIRST_BYTES + size * MEMORY_PER_PACKED_BYTE);
+    ProtobufCAllocator allocator = {memory_alloc, memory_free, person};
+    person->card = carehub__v1__patient_card__unpack(&allocator, size, packed);
+    return person->card;
 }
 
 static void person_free(struct person *person)
 {
-    carehub__v1__patient_card__free_unpacked(person->card, NULL);
+    memory_drop(person);
     sodium_memzero(person->key, sizeof person->key);
     free(person);
-}
-
-static void hashes_forget(struct persons *persons)
-{
-    uint64_t key;
-    void *memo;
-    for (size_t at = 0; u64map_next(&persons->hashes, &at, &key, &memo);)
-        free(memo);
-    u64map_fini(&persons->hashes);
 }
 
 void persons_forget(struct persons *persons)
@@ -41,14 +92,17 @@ void persons_forget(struct persons *persons)
     }
     persons->newest = persons->oldest = NULL;
     u64map_fini(&persons->cached);
-    hashes_forget(persons);
+    free(persons->memos);
+    persons->memos = NULL;
     persons->last_number = store_subject_last(persons->store);
 }
 
 void persons_close(struct persons *persons)
 {
-    if (persons->store)
-        persons_forget(persons);
+    if (!persons->store)
+        return;
+    persons_forget(persons);
+    arena_fini(&persons->arena);
 }
 
 /* ---- The cache: least recently used goes first ------------------------------------------------------------------ */
@@ -118,22 +172,18 @@ bool person_has_dates(const struct person *person)
 static struct person *load(struct persons *persons, uint64_t number, bool *damaged)
 {
     struct person *person = xcalloc(1, sizeof *person);
-    person->number = number;
-    enum store_result key = store_subject_key(persons->store, number, person->key);
-    struct arena arena;
-    arena_init(&arena);
     struct card card;
-    enum store_result found = store_card_get(persons->store, CARD_PATIENT, number, PLACE_LATEST, &arena, &card);
-    if (key == STORE_OK && found == STORE_OK) {
+    enum store_result found = store_person_get(persons->store, number, person->key, &persons->arena, &card);
+    if (found == STORE_OK && card_unpack(person, card.body, card.size)) {
+        person->number = number;
         person->from_place = card.from_place;
-        person->card = carehub__v1__patient_card__unpack(NULL, card.size, card.body);
+    } else {
+        *damaged = found != STORE_NONE;
+        person_free(person);
+        person = NULL;
     }
-    *damaged = key == STORE_DAMAGED || found == STORE_DAMAGED || (key == STORE_OK && !person->card);
-    arena_fini(&arena);
-    if (person->card)
-        return person;
-    person_free(person);
-    return NULL;
+    arena_reset(&persons->arena);
+    return person;
 }
 
 struct person *persons_get(struct persons *persons, uint64_t number, int64_t now_ms, bool *damaged)
@@ -173,33 +223,43 @@ uint64_t persons_survivor(struct persons *persons, uint64_t number, int64_t now_
 
 /* ---- Identifiers ------------------------------------------------------------------------------------------------ */
 
-static uint64_t hash_key(const uint8_t hash[DIGEST_BYTES])
+/* The row of memos where a hash may stand, the one seen last first. */
+static struct person_memo *memo_row(struct persons *persons, const uint8_t hash[DIGEST_BYTES])
 {
-    uint64_t key;
-    memcpy(&key, hash, sizeof key);
-    return key ? key : 1;
+    uint64_t part;
+    memcpy(&part, hash, sizeof part);
+    if (!persons->memos)
+        persons->memos = xcalloc(MEMOS, sizeof *persons->memos);
+    return &persons->memos[part % (MEMOS / MEMOS_IN_ROW) * MEMOS_IN_ROW];
 }
 
-static void remember(struct persons *persons, const uint8_t hash[DIGEST_BYTES], uint64_t number)
+static struct person_memo *memo_find(struct person_memo *row, const uint8_t hash[DIGEST_BYTES])
 {
-    if (persons->hashes.count >= HASHES_MAX)
-        hashes_forget(persons);
-    struct hash_memo *memo = xcalloc(1, sizeof *memo);
-    memcpy(memo->hash, hash, DIGEST_BYTES);
-    memo->number = number;
-    free(u64map_set(&persons->hashes, hash_key(hash), memo));
+    for (int i = 0; i < MEMOS_IN_ROW; i++)
+        if (row[i].number && memcmp(row[i].hash, hash, DIGEST_BYTES) == 0)
+            return &row[i];
+    return NULL;
+}
+
+/* At the front of its row; what is last there goes, or the older memo of the same hash. */
+static void remember(struct person_memo *row, const uint8_t hash[DIGEST_BYTES], uint64_t number)
+{
+    struct person_memo *from = memo_find(row, hash);
+    if (!from)
+        from = &row[MEMOS_IN_ROW - 1];
+    memmove(row + 1, row, (size_t)(from - row) * sizeof *row);
+    memcpy(row->hash, hash, DIGEST_BYTES);
+    row->number = number;
 }
 
 uint64_t persons_find(struct persons *persons, const Carehub__V1__Identifier *identifier)
 {
     uint8_t hash[DIGEST_BYTES];
     vault_identifier_hash(store_vault(persons->store), identifier->system, identifier->value, hash);
-    struct hash_memo *memo = u64map_get(&persons->hashes, hash_key(hash));
-    if (memo && memcmp(memo->hash, hash, DIGEST_BYTES) == 0)
-        return memo->number;
-    uint64_t number = store_identifier_find(persons->store, hash);
-    if (number)
-        remember(persons, hash, number);
+    struct person_memo *row = memo_row(persons, hash), *memo = memo_find(row, hash);
+    uint64_t number = memo ? memo->number : store_identifier_find(persons->store, hash);
+    if (number && memo != row)
+        remember(row, hash, number);
     return number;
 }
 
@@ -208,7 +268,7 @@ void persons_identify(struct persons *persons, const Carehub__V1__Identifier *id
     uint8_t hash[DIGEST_BYTES];
     vault_identifier_hash(store_vault(persons->store), identifier->system, identifier->value, hash);
     store_identifier_put(persons->store, hash, number);
-    remember(persons, hash, number);
+    remember(memo_row(persons, hash), hash, number);
 }
 
 void persons_unidentify(struct persons *persons, const Carehub__V1__Identifier *identifier)
@@ -216,28 +276,33 @@ void persons_unidentify(struct persons *persons, const Carehub__V1__Identifier *
     uint8_t hash[DIGEST_BYTES];
     vault_identifier_hash(store_vault(persons->store), identifier->system, identifier->value, hash);
     store_identifier_remove(persons->store, hash);
-    free(u64map_remove(&persons->hashes, hash_key(hash)));
+    struct person_memo *memo = memo_find(memo_row(persons, hash), hash);
+    if (memo)
+        memo->number = 0;
 }
 
 struct person *persons_create(struct persons *persons)
 {
     struct person *person = xcalloc(1, sizeof *person);
     person->number = ++persons->last_number;
-    person->card = xcalloc(1, sizeof *person->card);
-    carehub__v1__patient_card__init(person->card);
+    if (!card_unpack(person, NULL, 0)) /* an empty card */
+        abort();
     person->stable_until_ms = INT64_MAX;
     store_subject_create(persons->store, person->number, person->key);
     cache(persons, person);
     return person;
 }
 
-void persons_put(struct persons *persons, struct person *person, uint64_t place, int64_t now_ms)
+void persons_put(struct persons *persons, struct person *person, const Carehub__V1__PatientCard *changed,
+                 uint64_t place, int64_t now_ms)
 {
-    size_t size = carehub__v1__patient_card__get_packed_size(person->card);
-    uint8_t *body = xcalloc(1, size);
-    carehub__v1__patient_card__pack(person->card, body);
-    store_card_put(persons->store, CARD_PATIENT, person->number, place, body, size);
-    free(body);
+    size_t size = carehub__v1__patient_card__get_packed_size(changed);
+    uint8_t *packed = arena_alloc(&persons->arena, size);
+    carehub__v1__patient_card__pack(changed, packed);
+    if (!card_unpack(person, packed, size))
+        abort(); /* what was packed does unpack; no memory is no reason to go on */
+    store_person_put(persons->store, person->number, place, packed, size);
+    arena_reset(&persons->arena);
     person->from_place = place;
     find_boundaries(person, now_ms);
     if (person->stable_until_ms != INT64_MAX)

@@ -14,10 +14,13 @@
 #include "core/store.h"
 #include "core/u64map.h"
 
+struct person_memory;
+
 struct person {
     uint64_t number;
-    uint64_t from_place; /* of this version of the card; 0: no fact yet */
-    Carehub__V1__PatientCard *card;
+    uint64_t from_place;            /* of this version of the card; 0: no fact yet */
+    Carehub__V1__PatientCard *card; /* with all that hangs on it in … */
+    struct person_memory *memory;   /* … these few pieces of memory, side by side */
     int64_t stable_since_ms; /* the last moment at which a membership, consent or grant began or ended by its date … */
     int64_t stable_until_ms; /* … and the next one; 0 and INT64_MAX: none */
     uint8_t key[VAULT_KEY_BYTES];
@@ -28,7 +31,8 @@ struct persons {
     struct store *store;
     struct u64map cached;
     struct person *newest, *oldest;
-    struct u64map hashes; /* first half of an identifier's hash → hash_memo */
+    struct person_memo *memos; /* what identifiers were found to lead to, by a part of their hash */
+    struct arena arena;        /* for a card on its way */
     uint64_t last_number;
 };
 
@@ -52,8 +56,10 @@ struct person *persons_create(struct persons *persons);
 void persons_identify(struct persons *persons, const Carehub__V1__Identifier *identifier, uint64_t number);
 void persons_unidentify(struct persons *persons, const Carehub__V1__Identifier *identifier);
 
-/* Stores person->card, changed in place, as its version from `place` on. */
-void persons_put(struct persons *persons, struct person *person, uint64_t place, int64_t now_ms);
+/* Takes over a copy of `changed`, which may borrow from person->card or be it, as the version of the card from `place`
+ * on, and stores it. */
+void persons_put(struct persons *persons, struct person *person, const Carehub__V1__PatientCard *changed,
+                 uint64_t place, int64_t now_ms);
 
 /* True if anything on the card depends on the date. */
 bool person_has_dates(const struct person *person);

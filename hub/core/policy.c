@@ -29,6 +29,11 @@ const char *policy_name(const struct policy *policy)
     return policy->name;
 }
 
+enum policy_report_names policy_report_names(const struct policy *policy)
+{
+    return policy->report_names;
+}
+
 size_t policy_role_slot(const struct policy *policy, const char *role)
 {
     size_t length = strlen(role), slot = role_hash(role, length);
@@ -58,6 +63,11 @@ static bool type_valid(Carehub__V1__EventType type)
 const struct policy_cell *policy_cell(const struct policy *policy, int role, Carehub__V1__EventType type)
 {
     return role >= 0 && role < policy->n_roles && type_valid(type) ? &policy->cells[type][role] : &CELL_NONE;
+}
+
+bool policy_retracts_erased(const struct policy *policy, Carehub__V1__EventType type)
+{
+    return type_valid(type) && (policy->retracts_erased >> type & 1);
 }
 
 bool policy_after_death(const struct policy *policy, Carehub__V1__EventType type)

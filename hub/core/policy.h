@@ -6,6 +6,8 @@
  *     policy
  *         name = region-2026
  *         hold-days = 14                   # 1 to 365; may be left out
+ *         report-names = person            # in access reports: person, role-and-organisation or organisation;
+ *                                          # may be left out
  *     roles                                # every role that the matrix speaks of
  *         gp
  *         insurer
@@ -24,8 +26,10 @@
  *         coordinator
  *     late-joiner                          # a new member is given the last one, if it is not older
  *         HospitalDischarge = 30 days
+ *     erasure                              # when a person is erased, those who received one of these are told, without
+ *         HospitalDischarge                # content, that it is taken back
  *
- * The last four may be left out. So may the rows of types that are younger than the policy: nobody gets those.
+ * The last five may be left out. So may the rows of types that are younger than the policy: nobody gets those.
  *
  * A policy never changes once it is read. Pure, thread-safe. */
 #ifndef CAREHUB_POLICY_H
@@ -37,6 +41,9 @@
 
 #include "carehub/v1/registry.pb-c.h"
 #include "catalogue.h"
+
+/* What an access report says of the professionals in it: all, their role and organisation, or their organisation. */
+enum policy_report_names { REPORT_NAMES_PERSON, REPORT_NAMES_ROLE, REPORT_NAMES_ORGANISATION };
 
 enum { POLICY_ROLES_MAX = 64, POLICY_ROLE_UNKNOWN = -1, POLICY_ERROR_BYTES = 512 };
 
@@ -58,6 +65,7 @@ struct policy *policy_read(const char *text, size_t size, char error[POLICY_ERRO
 void policy_destroy(struct policy **policy);
 
 const char *policy_name(const struct policy *policy);
+enum policy_report_names policy_report_names(const struct policy *policy);
 
 /* The number of a role (0 to POLICY_ROLES_MAX - 1), or POLICY_ROLE_UNKNOWN. */
 int policy_role(const struct policy *policy, const char *role);
@@ -83,6 +91,9 @@ int64_t policy_relation_until_ms(const struct policy *policy, const char *proof,
 int64_t policy_unread_ms(const struct policy *policy, int role, Carehub__V1__EventType type);
 /* The i-th role in line for what was not read; POLICY_ROLE_UNKNOWN past the last. */
 int policy_next_in_line(const struct policy *policy, int i);
+
+/* Are the receivers of such an event told when its person is erased? */
+bool policy_retracts_erased(const struct policy *policy, Carehub__V1__EventType type);
 
 /* How old an event of this type may be to be given to a new member; 0: it is not. */
 int64_t policy_late_ms(const struct policy *policy, Carehub__V1__EventType type);

@@ -46,6 +46,8 @@ size_t policy_sections_differ(const struct policy *a, const struct policy *b, co
     size_t n = 0;
     if (a->hold_ms != b->hold_ms)
         sections[n++] = "hold-days";
+    if (a->report_names != b->report_names)
+        sections[n++] = "report-names";
     if (!proofs_same(a, b))
         sections[n++] = "relations";
     if (!unread_within(a, b) || !unread_within(b, a))

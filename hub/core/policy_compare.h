@@ -4,10 +4,10 @@
 
 #include "policy.h"
 
-enum { POLICY_SECTIONS_MAX = 5 };
+enum { POLICY_SECTIONS_MAX = 6 };
 
-/* The names of the parts that differ: "hold-days", "relations", "unread", "next-in-line", "late-joiner". Static texts;
- * returns their number. */
+/* The names of the parts that differ: "hold-days", "report-names", "relations", "unread", "next-in-line",
+ * "late-joiner". Static texts; returns their number. */
 size_t policy_sections_differ(const struct policy *a, const struct policy *b,
                               const char *sections[POLICY_SECTIONS_MAX]);
 

@@ -22,7 +22,9 @@ struct policy_proof {
 struct policy {
     char name[NAME_MAX_BYTES + 1];
     int64_t hold_ms;
+    enum policy_report_names report_names;
     uint32_t after_death; /* bit n: type n */
+    uint32_t retracts_erased;
     uint32_t by_relation; /* bit n: some role gets type n on the relation alone */
     int n_roles;
     char roles[POLICY_ROLES_MAX][NAME_MAX_BYTES + 1];

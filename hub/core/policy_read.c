@@ -61,10 +61,24 @@ static bool read_hold_days(struct reader *reader, const char *value)
     return true;
 }
 
+static bool read_report_names(struct reader *reader, const char *value)
+{
+    static const char *const words[] = {[REPORT_NAMES_PERSON] = "person",
+                                        [REPORT_NAMES_ROLE] = "role-and-organisation",
+                                        [REPORT_NAMES_ORGANISATION] = "organisation"};
+    for (size_t i = 0; i < sizeof words / sizeof *words; i++)
+        if (streq(words[i], value)) {
+            reader->policy->report_names = (enum policy_report_names)i;
+            return true;
+        }
+    return refuse(reader, "policy/report-names: '%.40s' is not known: use person, role-and-organisation or organisation",
+                  value);
+}
+
 static bool read_header(struct reader *reader, zconfig_t *section)
 {
     struct policy *policy = reader->policy;
-    bool hold_days = false;
+    bool hold_days = false, report_names = false;
     for (zconfig_t *item = zconfig_child(section); item; item = zconfig_next(item)) {
         const char *name = zconfig_name(item), *value = zconfig_value(item);
         if (zconfig_child(item))
@@ -78,8 +92,13 @@ static bool read_header(struct reader *reader, zconfig_t *section)
             if (!read_hold_days(reader, value))
                 return false;
             hold_days = true;
+        } else if (streq(name, "report-names") && !report_names) {
+            if (!read_report_names(reader, value))
+                return false;
+            report_names = true;
         } else {
-            return refuse(reader, "policy/%s: unknown, or there twice: use name and hold-days, once each", name);
+            return refuse(reader, "policy/%s: unknown, or there twice: use name, hold-days and report-names, once each",
+                          name);
         }
     }
     return *policy->name || refuse(reader, "policy/name: missing: give this policy a name");
@@ -134,6 +153,15 @@ static bool read_after_death(struct reader *reader, zconfig_t *section)
     for (zconfig_t *item = zconfig_child(section); item; item = zconfig_next(item))
         if (!is_bare(reader, "after-death", item) ||
             !read_type(reader, "after-death", item, &reader->policy->after_death))
+            return false;
+    return true;
+}
+
+static bool read_erasure(struct reader *reader, zconfig_t *section)
+{
+    for (zconfig_t *item = zconfig_child(section); item; item = zconfig_next(item))
+        if (!is_bare(reader, "erasure", item) ||
+            !read_type(reader, "erasure", item, &reader->policy->retracts_erased))
             return false;
     return true;
 }
@@ -349,6 +377,7 @@ static const struct {
     {"unread", read_unread, false},
     {"next-in-line", read_next_in_line, false},
     {"late-joiner", read_late_joiner, false},
+    {"erasure", read_erasure, false},
 };
 
 enum { SECTIONS = sizeof sections / sizeof *sections };
@@ -365,7 +394,7 @@ static bool read_sections(struct reader *reader, zconfig_t *root)
             return refuse(
                 reader,
                 "%s: unknown section: use policy, roles, after-death and matrix, and if wanted relations, unread, "
-                "next-in-line and late-joiner",
+                "next-in-line, late-joiner and erasure",
                 name);
         if (found[i])
             return refuse(reader, "%s: this section is there twice: put them together", name);

@@ -99,6 +99,14 @@ static bool take(struct core *core, uint32_t client, const Carehub__V1__Publicat
     return take_group(core, client, publication, taken, error);
 }
 
+/* The number of the person is told for a fact about somebody, not for an event or a verification of one: it would say
+ * who is known here, and by which pseudonym. */
+static bool tells_number(const Carehub__V1__Item *item)
+{
+    return item->item_case == CAREHUB__V1__ITEM__ITEM_FACT &&
+           item->fact->fact_case != CAREHUB__V1__FACT__FACT_EVENT_VERIFIED;
+}
+
 static void confirm_later(struct core *core, struct session *session, Carehub__V1__Confirmation *confirmation)
 {
     if (session->n_confirmations == session->confirmations_capacity) {
@@ -134,8 +142,7 @@ void publish(struct core *core, struct session *session, const Carehub__V1__Publ
             confirmation->status = CAREHUB__V1__CONFIRMATION__STATUS__REJECTED;
             core->counters.rejects++;
         }
-        /* For an event the number of its person is not told: it would say who is known here. */
-        if (publication->n_items && publication->items[0]->item_case == CAREHUB__V1__ITEM__ITEM_EVENT)
+        if (publication->n_items && !tells_number(publication->items[0]))
             confirmation->number = 0;
         confirm_later(core, session, confirmation);
         session->settled_items += (uint32_t)publication->n_items;

@@ -149,126 +149,7 @@ static bool view(struct event_memory *event, const struct item *item, ProtobufCB
     return true;
 }
 
-/* ---- One more look ------------------------------------------------------------------------------------------------------ */
-
-enum verdict { SEND, END, WAIT };
-
-/* Those of the relations that were recorded by that place and had begun by then. */
-static size_t older(Carehub__V1__PatientCard__Member **to, size_t n, Carehub__V1__PatientCard__Member *const *members,
-                    uint64_t place, int64_t at_ms)
-{
-    size_t kept = 0;
-    for (size_t i = 0; i < n; i++)
-        if (members[i]->since <= place && members[i]->from_ms <= at_ms)
-            to[kept++] = members[i];
-    return kept;
-}
-
-/* Was there a withdrawal, removal, exclusion or expiry since the delivery was queued? Then what came after it does not
- * bring the delivery back: it is decided again without the consents, if one was withdrawn, and without the relations
- * that are younger than its decision. The stops are those of `stopped`, which is the person, or was merged into it.
- * False, and why: it is stopped. */
-static bool survives_stops(struct core *core, const struct person *person, const struct person *stopped,
-                           const struct item *item, struct route_input *input, struct route_decision *decision,
-                           Carehub__V1__Reason *why)
-{
-    Carehub__V1__PatientCard card = *person->card;
-    Carehub__V1__PatientCard__Member *relations[2 * MEMBERS_MAX];
-    Carehub__V1__PatientCard__Setting *settings[SETTINGS_MAX + STOPS_MAX];
-    size_t n_settings = 0;
-    const Carehub__V1__PatientCard__Stop *stop = NULL;
-    for (size_t i = 0; i < stopped->card->n_stops; i++) {
-        const Carehub__V1__PatientCard__Stop *one = stopped->card->stops[i];
-        if (one->place <= item_decided(item) || (one->actor && one->actor != decision->actor))
-            continue;
-        if (one->setting) { /* a restriction that was lifted: for this delivery it still holds */
-            settings[n_settings++] = one->setting;
-            continue;
-        }
-        stop = one;
-        *why = one->reason;
-        if (one->reason == REASON(EXCLUDED_BY_PERSON))
-            return false;
-        if (one->actor == 0)
-            card.n_consents = 0;
-    }
-    if (!stop && n_settings == 0)
-        return true;
-    if (stop) { /* what is younger than the decision does not bring it back */
-        const Entry *decided = entry_read(core, item_decided(item), &core->scratch);
-        int64_t decided_ms = decided ? decided->at_ms : 0;
-        card.members = relations;
-        card.n_members = older(relations, card.n_members, person->card->members, item_decided(item), decided_ms);
-        card.grants = relations + card.n_members;
-        card.n_grants = older(card.grants, card.n_grants, person->card->grants, item_decided(item), decided_ms);
-    }
-    for (size_t i = 0; i < card.n_settings; i++)
-        settings[n_settings++] = card.settings[i];
-    card.settings = settings;
-    card.n_settings = n_settings;
-    input->patient = &card;
-    route_one(input, decision->actor, decision);
-    input->patient = person->card;
-    if (!stop)
-        *why = decision->reason;
-    return decision->outcome == OUTCOME(DELIVER) && !decision->notice;
-}
-
-/* Is the actor still entitled, at this place of the log? Its view may have become smaller, never larger. */
-static enum verdict reconsider(struct core *core, const struct inbox *inbox, struct event_memory *event,
-                               struct item *item, Carehub__V1__Reason *why)
-{
-    struct person *own = person_get(core, event->patient);
-    struct person *person = own && own->card->merged_into ? person_deciding(core, event->patient) : own;
-    if (!person) {
-        *why = REASON(NO_RELATION);
-        return END;
-    }
-    if (core->clock_suspect && person_has_dates(person))
-        return WAIT;
-    if (!item->decided && person->from_place < item->place && own->from_place < item->place &&
-        core->registry.changed_place < item->place && person->stable_since_ms <= event->received_ms)
-        return SEND; /* nothing has changed since it was decided */
-
-    Entry entry = CAREHUB__V1__ENTRY__INIT;
-    struct route_input input;
-    struct route_original original;
-    struct route_decision decision;
-    entry.actor = event->publisher;
-    entry.event = &event->facets;
-    route_input_of(core, &entry, &input, &original);
-    if (item->decided)
-        route_input_later(&input);
-    input.patient = person->card;
-    input.actor = registry_route_queued;
-    route_one(&input, inbox->card->actor, &decision);
-    *why = decision.reason;
-    if (!item->notice && !decision.notice && decision.outcome == OUTCOME(DELIVER) &&
-        (!survives_stops(core, person, person, item, &input, &decision, why) ||
-         (own != person && !survives_stops(core, person, own, item, &input, &decision, why))))
-        return END;
-    if (decision.outcome == OUTCOME(HOLD))
-        return WAIT;
-    if (decision.outcome == OUTCOME(WITHHOLD))
-        return item->notice ? SEND : END; /* a notice says nothing that could be withdrawn */
-    if (!item->notice && !(inbox->types & 1) && !(inbox->types >> event->facets.type & 1)) {
-        *why = REASON(NOT_SUBSCRIBED);
-        return END;
-    }
-    if (decision.outcome == OUTCOME(DELIVER)) {
-        item->notice |= decision.notice;
-        if (decision.level < item->level)
-            item->level = (uint8_t)decision.level;
-    }
-    return SEND;
-}
-
-bool still_entitled(struct core *core, const struct inbox *inbox, const struct item *item, Carehub__V1__Reason *why)
-{
-    struct item copy = *item;
-    struct event_memory *event = event_get(core, item->place);
-    return !event || reconsider(core, inbox, event, &copy, why) != END;
-}
+/* ---- Waiting for another ----------------------------------------------------------------------------------------- */
 
 /* A correction of something that this inbox refused and will be sent again waits for it. */
 static bool waits_for_original(const struct inbox *inbox, const struct event_memory *event, int64_t *until_ms)
@@ -353,6 +234,10 @@ static void frame_add(struct frame *frame, const struct event_memory *event, str
     delivery->cause = (Carehub__V1__Cause)item->cause;
     if (item->cause == CAREHUB__V1__CAUSE__ESCALATION)
         delivery->instead_of = (char *)later_instead_of(frame->core, item->decided);
+    const Entry *verified =
+        event->facets.unverified ? event_verified(frame->core, item->place, frame->core->committed_place) : NULL;
+    if (verified)
+        delivery->verified_by = verified->fact->fact->event_verified->actor_name;
     item->sent_ms = frame->core->now_ms;
     frame->bytes += bytes->len;
     frame->inbox->credit_events--;
@@ -388,6 +273,11 @@ static enum step push_item(struct frame *frame, int which, uint64_t number, stru
     struct event_memory *event = event_get(core, item->place);
     ProtobufCBinaryData bytes;
     Carehub__V1__Reason why = 0;
+    if (!event && event_erased(core, item->place)) {
+        end_number(frame, which, number, item, 0, REASON(END_ERASED), REASON(REASON_UNSPECIFIED));
+        lane->ending = true;
+        return STEP_END;
+    }
     enum verdict verdict = event ? reconsider(core, frame->inbox, event, item, &why) : WAIT;
     if (verdict == WAIT) {
         core->any_blocked = true;

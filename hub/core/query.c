@@ -1,5 +1,6 @@
 /* Questions of operators: who may ask what, and the plain answers. Traces and explanations are in files of their own.
  */
+#include "erasure.h"
 #include "query.h"
 
 #include <stdlib.h>
@@ -24,9 +25,10 @@ void answer_send(struct core *core, struct session *session, uint64_t ref, Careh
 
 /* ---- Status ----------------------------------------------------------------------------------------------------- */
 
-static void status_query(struct core *core, const Carehub__V1__Query *query, Carehub__V1__Answer *answer)
+static void status_query(struct core *core, struct session *session, const Carehub__V1__Query *query,
+                         Carehub__V1__Answer *answer)
 {
-    (void)query;
+    (void)session, (void)query;
     const struct registry *registry = &core->registry;
     NEW(core, StatusAnswer, status);
     status->hub = core->hub_name;
@@ -61,6 +63,16 @@ static void status_query(struct core *core, const Carehub__V1__Query *query, Car
     status->unread = store_unread_count(core->store);
     status->replays = store_work_count(core->store, WORK_REPLAY);
     status->indexed_place = core->indexed_place;
+    status->checking = core->real_ms >= core->next_scrub_ms;
+    status->checked_place = core->scrub.place;
+    status->checked_ms = core->scrubbed_ms;
+    status->damaged = core->scrub.damaged;
+    status->backed_up_ms = core->backed_up_ms;
+    status_of_log(core, status);
+    status->epoch = vault_epoch_current(core->vault);
+    status->rewrapping = keys_rewrapping(core);
+    status->erasures_asked = store_work_count(core->store, WORK_ERASURE_ASKED);
+    status->erasures = store_work_count(core->store, WORK_ERASURE);
     answer->answer_case = CAREHUB__V1__ANSWER__ANSWER_STATUS;
     answer->status = status;
 }
@@ -239,8 +251,10 @@ static void exception_lines(struct items *items, const struct inbox *inbox, Care
     }
 }
 
-static void inbox_items_query(struct core *core, const Carehub__V1__Query *query, Carehub__V1__Answer *answer)
+static void inbox_items_query(struct core *core, struct session *session, const Carehub__V1__Query *query,
+                              Carehub__V1__Answer *answer)
 {
+    (void)session;
     const Carehub__V1__InboxItemsQuery *asked = query->inbox_items;
     struct inbox *inbox = registry_inbox_named(&core->registry, asked->inbox);
     bool held = asked->which == CAREHUB__V1__INBOX_ITEMS_QUERY__WHICH__HELD_ITEMS;
@@ -270,8 +284,20 @@ static void inbox_items_query(struct core *core, const Carehub__V1__Query *query
 
 /* ---- The log itself --------------------------------------------------------------------------------------------- */
 
-static void export_query(struct core *core, const Carehub__V1__Query *query, Carehub__V1__Answer *answer)
+/* All that is left of it. */
+static Entry *entry_erased(struct core *core, const struct log_record *record)
 {
+    Entry *entry = arena_alloc(&core->batch, sizeof *entry);
+    carehub__v1__entry__init(entry);
+    entry->place = record->place;
+    entry->at_ms = record->at_ms;
+    return entry;
+}
+
+static void export_query(struct core *core, struct session *session, const Carehub__V1__Query *query,
+                         Carehub__V1__Answer *answer)
+{
+    (void)session;
     size_t max = query->export_log->max && query->export_log->max < EXPORT_PAGE ? query->export_log->max : EXPORT_PAGE,
            bytes = 0;
     uint64_t place = query->export_log->from_place ? query->export_log->from_place : 1;
@@ -280,9 +306,13 @@ static void export_query(struct core *core, const Carehub__V1__Query *query, Car
     export->leaves = arena_alloc(&core->batch, max * sizeof *export->leaves);
     for (; place <= core->last_place && export->n_entries < max && bytes < EXPORT_PAGE_BYTES; place++) {
         struct log_record record;
-        Entry *entry = core->log->functions->read(core->log, place, &core->batch, &record) == STORE_OK
+        enum store_result read = core->log->functions->read(core->log, place, &core->batch, &record);
+        Entry *entry = read == STORE_ERASED ? entry_erased(core, &record)
+                       : read == STORE_OK
                            ? carehub__v1__entry__unpack(&core->batch.protobuf, record.entry_size, record.entry)
                            : NULL;
+        if (read == STORE_NONE && place <= core->pruned_place)
+            continue; /* no longer kept */
         if (!entry) {
             say(2, "entry %llu of the log is missing, damaged or altered: restore the database from its last backup",
                 (unsigned long long)place);
@@ -334,72 +364,71 @@ static void open_query(struct core *core, struct session *session, const Carehub
 
 /* ---- Who may ask what ------------------------------------------------------------------------------------------- */
 
+#define ROLE(name) (1u << CAREHUB__V1__OPERATOR_ROLE__##name)
+#define ONLOOKERS (ROLE(VIEWER) | ROLE(AUDITOR))
+#define ANYBODY (1u << CAREHUB__V1__OPERATOR_ROLE__OPERATOR_ROLE_UNSPECIFIED) /* the answer itself looks at who asks */
+#define QUERY(name) CAREHUB__V1__QUERY__QUERY_##name
+
+static const struct question {
+    Carehub__V1__Query__QueryCase what;
+    unsigned roles; /* one of these */
+    void (*answer)(struct core *core, struct session *session, const Carehub__V1__Query *query,
+                   Carehub__V1__Answer *answer);
+} questions[] = {
+    {QUERY(STATUS), ONLOOKERS | ROLE(OPERATOR) | ROLE(REGISTRAR), status_query},
+    {QUERY(LIST), ONLOOKERS | ROLE(OPERATOR) | ROLE(REGISTRAR), list_query},
+    {QUERY(PATIENT), ONLOOKERS | ROLE(REGISTRAR), patient_query},
+    {QUERY(EMERGENCY), ONLOOKERS | ROLE(REGISTRAR), emergency_query},
+    {QUERY(TAIL), ONLOOKERS, tail_query},
+    {QUERY(TRACE), ONLOOKERS, trace_query},
+    {QUERY(EXPLAIN), ONLOOKERS, explain_query},
+    {QUERY(EXPORT_LOG), ONLOOKERS, export_query},
+    {QUERY(INBOX_ITEMS), ONLOOKERS | ROLE(OPERATOR), inbox_items_query},
+    {QUERY(REPLAY), ONLOOKERS | ROLE(OPERATOR), replay_query},
+    {QUERY(OPEN), ROLE(AUDITOR), open_query},
+    {QUERY(CHECKPOINT), ONLOOKERS | ROLE(OPERATOR) | ROLE(REGISTRAR), checkpoint_query},
+    {QUERY(TILES), ONLOOKERS | ROLE(OPERATOR) | ROLE(REGISTRAR), tiles_query},
+    {QUERY(COSIGNED), ONLOOKERS | ROLE(OPERATOR), cosigned_query},
+    {QUERY(PROVE), ROLE(AUDITOR), prove_query},
+    {QUERY(VERIFY), ROLE(AUDITOR), verify_query},
+    {QUERY(ACCESS_REPORT), ANYBODY, access_report_query},
+    {QUERY(POLICY_DIFF), ROLE(OPERATOR) | ROLE(REGISTRAR), policy_diff_query},
+    {QUERY(BACKUP), ROLE(OPERATOR), backup_query},
+    {QUERY(KEYS), ROLE(OPERATOR) | ROLE(AUDITOR) | ROLE(REGISTRAR), keys_query},
+};
+
+static const struct question *question_of(Carehub__V1__Query__QueryCase what)
+{
+    for (size_t i = 0; i < sizeof questions / sizeof *questions; i++)
+        if (questions[i].what == what)
+            return &questions[i];
+    return NULL;
+}
+
 bool may_ask(const struct client *client, Carehub__V1__Query__QueryCase what)
 {
-    bool auditor = client_has_role(client, CAREHUB__V1__OPERATOR_ROLE__AUDITOR);
-    bool registrar = client_has_role(client, CAREHUB__V1__OPERATOR_ROLE__REGISTRAR);
-    bool operator= client_has_role(client, CAREHUB__V1__OPERATOR_ROLE__OPERATOR);
-    if (what == CAREHUB__V1__QUERY__QUERY_OPEN)
-        return auditor;
-    if (what == CAREHUB__V1__QUERY__QUERY_POLICY_DIFF)
-        return registrar || operator;
-    if (auditor || client_has_role(client, CAREHUB__V1__OPERATOR_ROLE__VIEWER))
+    const struct question *question = question_of(what);
+    if (question && question->roles == ANYBODY)
         return true;
-    if (what == CAREHUB__V1__QUERY__QUERY_LIST || what == CAREHUB__V1__QUERY__QUERY_STATUS)
-        return registrar || operator;
-    if (what == CAREHUB__V1__QUERY__QUERY_PATIENT)
-        return registrar;
-    return operator&&(what == CAREHUB__V1__QUERY__QUERY_INBOX_ITEMS || what == CAREHUB__V1__QUERY__QUERY_REPLAY);
+    for (size_t i = 0; question && i < client->card->n_roles; i++)
+        if (client->card->roles[i] <= CAREHUB__V1__OPERATOR_ROLE__REGISTRAR &&
+            question->roles >> client->card->roles[i] & 1)
+            return true;
+    return false;
 }
 
 void query(struct core *core, struct session *session, const Carehub__V1__Query *query)
 {
     Carehub__V1__Answer *answer = arena_alloc(&core->batch, sizeof *answer);
     carehub__v1__answer__init(answer);
+    const struct question *question = question_of(query->query_case);
     const struct client *client = registry_client(&core->registry, session->client);
-    if (!may_ask(client, query->query_case)) {
+    if (!question)
+        refuse(core, &answer->error, ERROR_CODE(INVALID), "query", "this hub does not know the question");
+    else if (!may_ask(client, query->query_case))
         refuse(core, &answer->error, ERROR_CODE(NOT_ALLOWED), "query",
                "client %s has not the operator role that this question needs; ask the registrar", client->card->name);
-        answer_send(core, session, query->ref, answer);
-        return;
-    }
-    switch (query->query_case) {
-    case CAREHUB__V1__QUERY__QUERY_STATUS:
-        status_query(core, query, answer);
-        break;
-    case CAREHUB__V1__QUERY__QUERY_TAIL:
-        tail_query(core, session, query, answer);
-        break;
-    case CAREHUB__V1__QUERY__QUERY_TRACE:
-        trace_query(core, query->trace, answer);
-        break;
-    case CAREHUB__V1__QUERY__QUERY_EXPLAIN:
-        explain_query(core, query->explain, answer);
-        break;
-    case CAREHUB__V1__QUERY__QUERY_LIST:
-        list_query(core, query, answer);
-        break;
-    case CAREHUB__V1__QUERY__QUERY_PATIENT:
-        patient_query(core, session, query, answer);
-        break;
-    case CAREHUB__V1__QUERY__QUERY_INBOX_ITEMS:
-        inbox_items_query(core, query, answer);
-        break;
-    case CAREHUB__V1__QUERY__QUERY_EXPORT_LOG:
-        export_query(core, query, answer);
-        break;
-    case CAREHUB__V1__QUERY__QUERY_OPEN:
-        open_query(core, session, query, answer);
-        break;
-    case CAREHUB__V1__QUERY__QUERY_REPLAY:
-        replay_query(core, session, query->replay, answer);
-        break;
-    case CAREHUB__V1__QUERY__QUERY_POLICY_DIFF:
-        policy_diff_query(core, session, query, answer);
-        break;
-    case CAREHUB__V1__QUERY__QUERY__NOT_SET:
-    default:
-        refuse(core, &answer->error, ERROR_CODE(INVALID), "query", "this hub does not know the question");
-    }
+    else
+        question->answer(core, session, query, answer);
     answer_send(core, session, query->ref, answer);
 }

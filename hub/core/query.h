@@ -24,7 +24,28 @@
 #define PolicyDiffAnswer_DESCRIPTOR carehub__v1__policy_diff_answer__descriptor
 #define ReplayAnswer_DESCRIPTOR carehub__v1__replay_answer__descriptor
 #define ReplayCount_DESCRIPTOR carehub__v1__replay_count__descriptor
+#define BackupAnswer_DESCRIPTOR carehub__v1__backup_answer__descriptor
+#define CheckpointAnswer_DESCRIPTOR carehub__v1__checkpoint_answer__descriptor
+#define AuditWitness_DESCRIPTOR carehub__v1__audit_witness__descriptor
+#define CosignedAnswer_DESCRIPTOR carehub__v1__cosigned_answer__descriptor
+#define ProveAnswer_DESCRIPTOR carehub__v1__prove_answer__descriptor
+#define TilesAnswer_DESCRIPTOR carehub__v1__tiles_answer__descriptor
+#define VerifyAnswer_DESCRIPTOR carehub__v1__verify_answer__descriptor
 #define OpenAnswer_DESCRIPTOR carehub__v1__open_answer__descriptor
+#define AccessReportAnswer_DESCRIPTOR carehub__v1__access_report_answer__descriptor
+#define ReportActor_DESCRIPTOR carehub__v1__report_actor__descriptor
+#define ReportGround_DESCRIPTOR carehub__v1__report_ground__descriptor
+#define ReportPolicy_DESCRIPTOR carehub__v1__report_policy__descriptor
+#define ReportAccess_DESCRIPTOR carehub__v1__report_access__descriptor
+#define ReportItem_DESCRIPTOR carehub__v1__report_item__descriptor
+#define ReportAuthor_DESCRIPTOR carehub__v1__report_author__descriptor
+#define ReportEnd_DESCRIPTOR carehub__v1__report_end__descriptor
+
+#define KeysAnswer_DESCRIPTOR carehub__v1__keys_answer__descriptor
+#define KeysEpoch_DESCRIPTOR carehub__v1__keys_answer__epoch__descriptor
+#define KeysErasure_DESCRIPTOR carehub__v1__keys_answer__erasure__descriptor
+#define EmergencyAccess_DESCRIPTOR carehub__v1__emergency_access__descriptor
+#define EmergencyAnswer_DESCRIPTOR carehub__v1__emergency_answer__descriptor
 
 /* An array of so many strings, in the batch's arena. */
 char **strings(struct arena *arena, size_t n);
@@ -36,6 +57,31 @@ void patient_query(struct core *core, struct session *session, const Carehub__V1
 /* Starts it; the rest is done by policy_diff_step (core_private.h). */
 void policy_diff_query(struct core *core, struct session *session, const Carehub__V1__Query *query,
                        Carehub__V1__Answer *answer);
-void list_query(struct core *core, const Carehub__V1__Query *query, Carehub__V1__Answer *answer);
+void keys_query(struct core *core, struct session *session, const Carehub__V1__Query *query,
+                Carehub__V1__Answer *answer);
+void access_report_query(struct core *core, struct session *session, const Carehub__V1__Query *query,
+                         Carehub__V1__Answer *answer);
+/* Emergency accesses to anybody's data, or to one person's. */
+void emergency_query(struct core *core, struct session *session, const Carehub__V1__Query *question,
+                     Carehub__V1__Answer *answer);
+void list_query(struct core *core, struct session *session, const Carehub__V1__Query *query,
+                Carehub__V1__Answer *answer);
+/* An online copy of the database, handed out piece by piece: backup.c. */
+void backup_query(struct core *core, struct session *session, const Carehub__V1__Query *query,
+                  Carehub__V1__Answer *answer);
+
+/* query_audit.c, verify.c */
+void status_of_log(struct core *core, Carehub__V1__StatusAnswer *status);
+void checkpoint_query(struct core *core, struct session *session, const Carehub__V1__Query *query,
+                      Carehub__V1__Answer *answer);
+void tiles_query(struct core *core, struct session *session, const Carehub__V1__Query *query,
+                 Carehub__V1__Answer *answer);
+void cosigned_query(struct core *core, struct session *session, const Carehub__V1__Query *query,
+                    Carehub__V1__Answer *answer);
+void prove_query(struct core *core, struct session *session, const Carehub__V1__Query *query,
+                 Carehub__V1__Answer *answer);
+/* Starts it; the rest is done by verify_step (core_private.h). */
+void verify_query(struct core *core, struct session *session, const Carehub__V1__Query *query,
+                  Carehub__V1__Answer *answer);
 
 #endif

@@ -145,8 +145,10 @@ static void list_inboxes(struct core *core, const Carehub__V1__ListQuery *query,
         list->next = 0;
 }
 
-void list_query(struct core *core, const Carehub__V1__Query *query, Carehub__V1__Answer *answer)
+void list_query(struct core *core, struct session *session, const Carehub__V1__Query *query,
+                Carehub__V1__Answer *answer)
 {
+    (void)session;
     NEW(core, ListAnswer, list);
     if (query->list->kind == CAREHUB__V1__LIST_KIND__LIST_ACTORS)
         list_actors(core, query->list, list);

@@ -34,6 +34,9 @@ static const struct reason {
      "The registry holds something that contradicts itself, so nothing was given out: have it mended."},
     {REASON(RESTRICTED_BY_PERSON), "The person has set that this actor or role gets nothing of this type."},
     {REASON(NOBODY_IN_LINE), "It was not read in time, and nobody is left to be told instead."},
+    {REASON(OUTSIDE_SCOPE), "The membership is for other types of event only."},
+    {REASON(NO_CONSENT_FOR_PURPOSE),
+     "The person has no consent in force for the purpose of this grant that covers this."},
     {REASON(ACTOR_SUSPENDED), "The actor is suspended; waits until that is over, or the deadline."},
     {REASON(ROLE_UNKNOWN),
      "The access matrix does not know the role; adopt a policy that does, or mend the membership."},
@@ -48,6 +51,7 @@ static const struct reason {
     {REASON(END_DEAD_HELD), "Held past its deadline."},
     {REASON(END_REFUSED_BY_OPERATOR), "An operator refused it."},
     {REASON(END_INBOX_CLOSED), "The inbox was closed."},
+    {REASON(END_ERASED), "Its person has been erased."},
 };
 
 enum { LAST_DELIVERED = 19, LAST_WITHHELD = 49, LAST_HELD = 69 };

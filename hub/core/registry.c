@@ -88,6 +88,12 @@ bool client_has_role(const struct client *client, Carehub__V1__OperatorRole role
     return false;
 }
 
+bool actor_enters_unverified(const struct actor *actor)
+{
+    return actor->card->kind == CAREHUB__V1__ACTOR_KIND__PERSON ||
+           actor->card->kind == CAREHUB__V1__ACTOR_KIND__INFORMAL_CARER;
+}
+
 bool client_speaks_for(const struct client *client, uint32_t actor)
 {
     for (size_t i = 0; i < client->card->n_actors; i++)

@@ -75,6 +75,9 @@ bool client_in_standing(const struct client *client, const uint8_t key[32]);
 bool client_has_role(const struct client *client, Carehub__V1__OperatorRole role);
 bool client_speaks_for(const struct client *client, uint32_t actor);
 
+/* A person in care or an informal carer: what they enter needs a relation, and is unverified. */
+bool actor_enters_unverified(const struct actor *actor);
+
 /* Tells routing what it asks of an actor (route_actor_fn; ctx is the registry). */
 bool registry_route_actor(void *registry, uint32_t number, struct route_actor *found);
 /* The same for what is in an inbox already: it needs no room any more. */

@@ -326,9 +326,10 @@ static void dry_run(const struct range *range, const Carehub__V1__ReplayQuery *q
     answer->done = answer->next_place == 0;
 }
 
-void replay_query(struct core *core, struct session *session, const Carehub__V1__ReplayQuery *query,
+void replay_query(struct core *core, struct session *session, const Carehub__V1__Query *question,
                   Carehub__V1__Answer *answer)
 {
+    const Carehub__V1__ReplayQuery *query = question->replay;
     const Replayed *asked = query->replay;
     NEW(core, ReplayAnswer, replay);
     NEW(core, ReplayCount, count);

@@ -23,7 +23,7 @@ static void conclude(const struct look *look, Carehub__V1__Reason denial, struct
     out->level = passed ? look->level : LEVEL(LEVEL_NONE);
     out->role = look->relation ? look->relation->role : NULL;
     out->ground = look->relation ? look->relation->since : 0;
-    out->consent = passed && !look->by_relation ? look->question->consent->since : 0;
+    out->consent = passed && !look->by_relation ? look->consent->since : 0;
     out->notice = false;
     out->n_inboxes = passed ? look->n_inboxes : 0;
     for (size_t i = 0; i < out->n_inboxes; i++)
@@ -72,20 +72,23 @@ void decide_ordinary(struct look *look, struct route_decision *out, int *best)
         conclude(look, rules_run(relation_rules, RELATION_RULES, look, &passed, NULL, NULL), out);
 }
 
-/* No content, to the same inboxes: all that someone who is no longer entitled is told. */
+/* No content, to the same inboxes: all that someone who is no longer entitled is told. Held, it is a notice already: no
+ * more than that need be kept. */
 static void make_notice(struct look *look, struct route_decision *decision)
 {
     look_at_relation(look, -1);
-    Carehub__V1__Reason denial = check_inbox(look);
+    Carehub__V1__Reason denial = check_suspended(look);
+    if (denial == PASSED)
+        denial = check_inbox(look);
     *decision = (struct route_decision){
         .actor = look->number,
         .reason = denial == PASSED ? REASON(CORRECTION_NOTICE) : denial,
         .role = decision->role,
-        .notice = denial == PASSED,
         .n_inboxes = look->n_inboxes,
     };
     memcpy(decision->inboxes, look->inboxes, look->n_inboxes * sizeof *decision->inboxes);
     decision->outcome = reason_outcome(decision->reason);
+    decision->notice = decision->outcome != OUTCOME(WITHHOLD);
 }
 
 /* A hold stays one: it is decided again when it is released. The publisher knows what it corrected. */

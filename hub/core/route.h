@@ -57,6 +57,8 @@ struct route_input {
     const struct policy *policy;
     route_actor_fn *actor;
     void *ctx;
+    size_t n_stopped; /* consents for these purposes do not count: they were stopped; "" is continuity of care */
+    const char *const *stopped;
 };
 
 enum { ROUTE_SLOTS_MAX = 8, ROUTE_DECISIONS_MAX = 2 * MEMBERS_MAX + 64 };
@@ -87,12 +89,20 @@ void route_one(const struct route_input *in, uint32_t actor, struct route_decisi
 
 /* Is there consent for continuity of care in force? Its place, or 0. Of several the one given last counts. */
 uint64_t route_consent(const Carehub__V1__PatientCard *patient, int64_t now_ms);
+/* The same for a purpose; NULL: for any at all. */
+uint64_t route_consent_for(const Carehub__V1__PatientCard *patient, const char *purpose, int64_t now_ms);
+extern const char CONTINUITY_OF_CARE[];
+
+/* May the actor, a person in care or an informal carer, enter something of that type about this person? It needs a
+ * membership or grant in force that is not for other types. An exclusion is about what the actor is told, not this. */
+bool route_may_enter(const Carehub__V1__PatientCard *patient, uint32_t actor, Carehub__V1__EventType type,
+                     int64_t now_ms);
 
 /* ---- Explaining ------------------------------------------------------------------------------------------------- */
 
 /* What a finding names, besides the role; see FindingParts in wire.proto. Borrowed from what the input points to. */
 struct route_parts {
-    const char *actor, *policy;
+    const char *actor, *policy, *purpose;
     Carehub__V1__EventType type;
     Carehub__V1__Level level, cell;
     Carehub__V1__GrantKind grant;
@@ -111,7 +121,7 @@ struct route_rule {
     char finding[200]; /* … and for people, in English; names actors, never patients */
 };
 
-enum { ROUTE_RULES_MIN = 16, ROUTE_RULES_MAX = 64 };
+enum { ROUTE_RULES_MIN = 20, ROUTE_RULES_MAX = 64 };
 
 /* As route_one, and says which rules were looked at, in order, and which one decided: always the last. An
  * actor with several roles is looked at in each, in the one that served it best last; roles for which `max`

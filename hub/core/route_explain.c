@@ -61,10 +61,9 @@ void find_standing(const struct look *look, Carehub__V1__Reason denial, struct r
 {
     const ProtobufCEnumValue *standing =
         protobuf_c_enum_descriptor_get_value(&carehub__v1__standing__descriptor, (int)look->actor.standing);
-    to->found = denial == PASSED                    ? FOUND(ACTIVE)
-                : denial == REASON(ACTOR_SUSPENDED) ? FOUND(SUSPENDED)
-                : denial == REASON(ACTOR_ENDED)     ? FOUND(REGISTRATION_ENDED)
-                                                    : FOUND(STANDING_UNKNOWN);
+    to->found = denial == PASSED                ? FOUND(REGISTRATION_HOLDS)
+                : denial == REASON(ACTOR_ENDED) ? FOUND(REGISTRATION_ENDED)
+                                                : FOUND(STANDING_UNKNOWN);
     SAY("standing of %s: %s", look->actor.name, standing ? standing->name : "not a known one");
 }
 
@@ -143,6 +142,11 @@ void find_cell(const struct look *look, Carehub__V1__Reason denial, struct route
 {
     const Carehub__V1__PatientCard__Member *relation = look->relation;
     Carehub__V1__Level cell = (Carehub__V1__Level)look->cell->level;
+    if (denial == REASON(OUTSIDE_SCOPE)) {
+        to->found = FOUND(OUTSIDE_SCOPE);
+        SAY("the %s is for other types than %s", look->grant ? "grant" : "membership", type_name(look));
+        return;
+    }
     bool insurance = look->grant && relation->grant == CAREHUB__V1__GRANT_KIND__INSURANCE;
     to->found = look->level > cell   ? FOUND(CELL_LIFTED)
                 : look->level < cell ? FOUND(CELL_LOWERED)
@@ -194,10 +198,13 @@ void find_restricted(const struct look *look, Carehub__V1__Reason denial, struct
 
 void find_consent(const struct look *look, Carehub__V1__Reason denial, struct route_rule *to)
 {
-    const Carehub__V1__PatientCard__Consent *consent = look->question->consent;
+    const Carehub__V1__PatientCard__Consent *consent = look->consent;
+    bool secondary = is_secondary(look);
+    const char *purpose = to->parts.purpose = secondary ? look->relation->purpose : CONTINUITY_OF_CARE;
     to->found = look->by_relation ? FOUND(RELATION_ENOUGH)
-                : !consent        ? FOUND(NO_CONSENT)
+                : !consent        ? (secondary ? FOUND(NO_CONSENT_FOR_PURPOSE) : FOUND(NO_CONSENT))
                 : denial          ? FOUND(CONSENT_COVERS_NOTHING)
+                : secondary       ? FOUND(CONSENT_FOR_PURPOSE)
                                   : FOUND(CONSENT);
     if (consent && !look->by_relation) {
         to->parts.place = consent->since;
@@ -208,11 +215,12 @@ void find_consent(const struct look *look, Carehub__V1__Reason denial, struct ro
         SAY("%s; the care relation is enough for this cell",
             consent ? "consent covers less than the cell" : "no consent in force");
     else if (!consent)
-        SAY("no consent for continuity of care in force");
+        SAY("no consent for %s in force", secondary ? purpose : "continuity of care");
     else if (denial)
         SAY("consent of place %" PRIu64 " covers nothing that is known", consent->since);
     else
-        SAY("consent of place %" PRIu64 "; view at level %s", consent->since, level_name((int)look->level));
+        SAY("consent of place %" PRIu64 " for %s; view at level %s", consent->since, purpose,
+            level_name((int)look->level));
 }
 
 void find_deceased(const struct look *look, Carehub__V1__Reason denial, struct route_rule *to)
@@ -229,6 +237,12 @@ void find_own(const struct look *look, Carehub__V1__Reason denial, struct route_
 {
     to->found = denial ? FOUND(OWN_EVENT) : FOUND(OTHERS_EVENT);
     SAY(denial ? "%s published it" : "%s did not publish it", look->actor.name);
+}
+
+void find_suspended(const struct look *look, Carehub__V1__Reason denial, struct route_rule *to)
+{
+    to->found = denial ? FOUND(SUSPENDED) : FOUND(ACTIVE);
+    SAY(denial ? "%s is suspended" : "%s is active", look->actor.name);
 }
 
 void find_inbox(const struct look *look, Carehub__V1__Reason denial, struct route_rule *to)

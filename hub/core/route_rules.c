@@ -7,7 +7,7 @@ typedef Carehub__V1__PatientCard__Member Relation;
 typedef Carehub__V1__PatientCard__Consent Consent;
 typedef Carehub__V1__PatientCard__Setting Setting;
 
-static const char CONTINUITY_OF_CARE[] = "continuity-of-care";
+const char CONTINUITY_OF_CARE[] = "continuity-of-care";
 static const char COORDINATOR[] = "coordinator";
 
 /* From `from_ms` on, and before `until_ms`; 0 leaves that side open. */
@@ -56,9 +56,8 @@ static Carehub__V1__Reason check_standing(struct look *look)
 {
     switch (look->actor.standing) {
     case CAREHUB__V1__STANDING__ACTIVE:
+    case CAREHUB__V1__STANDING__SUSPENDED: /* has a rule of its own */
         return PASSED;
-    case CAREHUB__V1__STANDING__SUSPENDED:
-        return REASON(ACTOR_SUSPENDED);
     case CAREHUB__V1__STANDING__ENDED:
         return REASON(ACTOR_ENDED);
     default:
@@ -98,6 +97,9 @@ static bool grant_is_sound(const struct look *look)
         return look->relation->until_ms != 0 && !coordinates(look);
     case CAREHUB__V1__GRANT_KIND__EMERGENCY_ACCESS:
         return look->relation->until_ms != 0;
+    case CAREHUB__V1__GRANT_KIND__SECONDARY_USE:
+        return look->relation->until_ms != 0 && look->relation->max_level != LEVEL(LEVEL_NONE) &&
+               look->relation->purpose[0] != '\0';
     case CAREHUB__V1__GRANT_KIND__INSURANCE:
     case CAREHUB__V1__GRANT_KIND__REFERRAL:
         return true;
@@ -150,10 +152,20 @@ static bool setting_applies(const struct look *look, const Setting *setting)
            in_force(setting->from_ms, setting->until_ms, in->now_ms);
 }
 
+static bool covers(const Relation *relation, Carehub__V1__EventType type)
+{
+    for (size_t i = 0; i < relation->n_types; i++)
+        if (relation->types[i] == (uint32_t)type)
+            return true;
+    return relation->n_types == 0;
+}
+
 /* The widest relaxation that applies lifts what the matrix says; then the narrowest ceiling counts. */
 static Carehub__V1__Reason check_cell(struct look *look)
 {
     const Carehub__V1__PatientCard *card = look->question->card;
+    if (!covers(look->relation, look->question->in->type))
+        return REASON(OUTSIDE_SCOPE);
     look->level = (Carehub__V1__Level)look->cell->level;
     for (size_t i = 0; i < card->n_settings; i++)
         if (card->settings[i]->relaxes && card->settings[i]->level > look->level &&
@@ -185,16 +197,56 @@ static Carehub__V1__Reason check_restricted(struct look *look)
     return !is_confidential(look->question->in) || look->cell->restricted ? PASSED : REASON(RESTRICTED_EVENT);
 }
 
+static bool has_purpose(const Consent *consent, const char *purpose)
+{
+    for (size_t i = 0; i < consent->n_purposes; i++)
+        if (strcmp(consent->purposes[i], purpose) == 0)
+            return true;
+    return false;
+}
+
+/* Of several in force the one given last counts: it is the person's last word, wider or narrower. */
+static const Consent *consent_in_force(const Carehub__V1__PatientCard *card, const char *purpose, int64_t now_ms)
+{
+    const Consent *last = NULL;
+    for (size_t i = 0; i < card->n_consents; i++) {
+        const Consent *consent = card->consents[i];
+        if (in_force(consent->from_ms, consent->until_ms, now_ms) && (!purpose || has_purpose(consent, purpose)) &&
+            (!last || consent->since >= last->since))
+            last = consent;
+    }
+    return last;
+}
+
+static const Consent *consent_for(const struct route_input *in, const Carehub__V1__PatientCard *card,
+                                  const char *purpose)
+{
+    for (size_t i = 0; i < in->n_stopped; i++)
+        if (strcmp(in->stopped[i][0] ? in->stopped[i] : CONTINUITY_OF_CARE, purpose) == 0)
+            return NULL;
+    return consent_in_force(card, purpose, in->now_ms);
+}
+
+bool is_secondary(const struct look *look)
+{
+    return look->grant && look->relation->grant == CAREHUB__V1__GRANT_KIND__SECONDARY_USE;
+}
+
 /* Consent can only add: where the relation alone carries the whole cell, a narrow consent does not lower it.
  * Otherwise withdrawing that consent would show more. */
 static Carehub__V1__Reason check_consent(struct look *look)
 {
-    const Consent *consent = look->question->consent;
+    bool secondary = is_secondary(look);
+    const Consent *consent = look->consent =
+        secondary ? consent_for(look->question->in, look->question->card, look->relation->purpose)
+                  : look->question->consent;
     Carehub__V1__Level covered = consent ? lesser(look->level, ceiling(consent->classes)) : LEVEL(LEVEL_NONE);
-    look->by_relation = look->cell->by_relation && covered < look->level;
+    look->by_relation = look->cell->by_relation && !secondary && covered < look->level;
     if (!look->by_relation)
         look->level = covered;
-    return look->level > LEVEL(LEVEL_NONE) ? PASSED : REASON(NO_CONSENT);
+    if (look->level > LEVEL(LEVEL_NONE))
+        return PASSED;
+    return secondary ? REASON(NO_CONSENT_FOR_PURPOSE) : REASON(NO_CONSENT);
 }
 
 static Carehub__V1__Reason check_deceased(struct look *look)
@@ -207,6 +259,13 @@ static Carehub__V1__Reason check_deceased(struct look *look)
 static Carehub__V1__Reason check_own(struct look *look)
 {
     return look->number != look->question->in->publisher ? PASSED : REASON(OWN_EVENT);
+}
+
+/* Asked behind all that denies: what a suspended actor could not get anyhow is not kept for it, to come out when there
+ * is consent for it one day. */
+Carehub__V1__Reason check_suspended(struct look *look)
+{
+    return look->actor.standing != CAREHUB__V1__STANDING__SUSPENDED ? PASSED : REASON(ACTOR_SUSPENDED);
 }
 
 static bool takes(const struct route_inbox *inbox, Carehub__V1__EventType type)
@@ -270,6 +329,7 @@ const struct rule relation_rules[RELATION_RULES] = {
     {REASON(NO_CONSENT), check_consent, find_consent},
     {REASON(PERSON_DECEASED), check_deceased, find_deceased},
     {REASON(OWN_EVENT), check_own, find_own},
+    {REASON(ACTOR_SUSPENDED), check_suspended, find_suspended},
     {REASON(NOT_SUBSCRIBED), check_inbox, find_inbox},
 };
 
@@ -291,31 +351,28 @@ Carehub__V1__Reason rules_run(const struct rule *rules, size_t n, struct look *l
 
 /* ---- What the rules look at ------------------------------------------------------------------------------------- */
 
-static bool has_purpose(const Consent *consent, const char *purpose)
-{
-    for (size_t i = 0; i < consent->n_purposes; i++)
-        if (strcmp(consent->purposes[i], purpose) == 0)
-            return true;
-    return false;
-}
-
-/* Of several in force the one given last counts: it is the person's last word, wider or narrower. */
-static const Consent *consent_in_force(const Carehub__V1__PatientCard *card, int64_t now_ms)
-{
-    const Consent *last = NULL;
-    for (size_t i = 0; i < card->n_consents; i++) {
-        const Consent *consent = card->consents[i];
-        if (in_force(consent->from_ms, consent->until_ms, now_ms) && has_purpose(consent, CONTINUITY_OF_CARE) &&
-            (!last || consent->since >= last->since))
-            last = consent;
-    }
-    return last;
-}
-
 uint64_t route_consent(const Carehub__V1__PatientCard *patient, int64_t now_ms)
 {
-    const Consent *consent = patient ? consent_in_force(patient, now_ms) : NULL;
+    return route_consent_for(patient, CONTINUITY_OF_CARE, now_ms);
+}
+
+uint64_t route_consent_for(const Carehub__V1__PatientCard *patient, const char *purpose, int64_t now_ms)
+{
+    const Consent *consent = patient ? consent_in_force(patient, purpose, now_ms) : NULL;
     return consent ? consent->since : 0;
+}
+
+bool route_may_enter(const Carehub__V1__PatientCard *patient, uint32_t actor, Carehub__V1__EventType type,
+                     int64_t now_ms)
+{
+    for (size_t i = 0; i < patient->n_members + patient->n_grants; i++) {
+        const Relation *relation =
+            i < patient->n_members ? patient->members[i] : patient->grants[i - patient->n_members];
+        if (relation->actor == actor && in_force(relation->from_ms, relation->until_ms, now_ms) &&
+            covers(relation, type))
+            return true;
+    }
+    return false;
 }
 
 bool question_open(struct question *question, const struct route_input *in)
@@ -326,7 +383,7 @@ bool question_open(struct question *question, const struct route_input *in)
         return false;
     question->in = in;
     question->card = card;
-    question->consent = consent_in_force(card, in->now_ms);
+    question->consent = consent_for(in, card, CONTINUITY_OF_CARE);
     question->n_relations = 0;
     for (size_t i = 0; i < card->n_members; i++)
         question->actors[question->n_relations++] = card->members[i]->actor;
@@ -358,6 +415,7 @@ void look_at_relation(struct look *look, int relation)
         look->relation = look->grant ? card->grants[relation - (int)card->n_members] : card->members[relation];
     look->cell = NULL;
     look->level = LEVEL(LEVEL_NONE);
+    look->consent = NULL;
     look->by_relation = false;
     look->n_inboxes = 0;
 }

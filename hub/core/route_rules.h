@@ -29,7 +29,8 @@ struct look {
     bool grant;                                       /* it is a grant, not a membership */
     const struct policy_cell *cell;
     Carehub__V1__Level level; /* of the view, so far */
-    bool by_relation;         /* granted without consent */
+    const Carehub__V1__PatientCard__Consent *consent; /* for what the relation is for, in force; NULL: none */
+    bool by_relation;                                 /* granted without consent */
     uint8_t n_inboxes;
     uint32_t inboxes[ROUTE_SLOTS_MAX];
 };
@@ -44,7 +45,7 @@ struct rule {
 };
 
 /* First those on the actor alone, then those on each of its relations. Each may count on those before it. */
-enum { ACTOR_RULES = 4, RELATION_RULES = 10 };
+enum { ACTOR_RULES = 4, RELATION_RULES = 11 };
 extern const struct rule actor_rules[ACTOR_RULES];
 extern const struct rule relation_rules[RELATION_RULES];
 
@@ -70,10 +71,14 @@ void decide_ordinary(struct look *look, struct route_decision *out, int *relatio
  */
 bool decide_correction(struct look *look, struct route_decision *decision);
 
+/* Is the relation a grant for secondary use, which needs a consent of its own? */
+bool is_secondary(const struct look *look);
+
 /* Confidential is all that is not plainly normal: a value of a newer publisher, too. */
 bool is_confidential(const struct route_input *in);
 
-/* The inbox rule; also asked for a notice. */
+/* Those rules that are also asked for a notice. */
+Carehub__V1__Reason check_suspended(struct look *look);
 Carehub__V1__Reason check_inbox(struct look *look);
 
 /* What a reason amounts to. */
@@ -81,7 +86,7 @@ Carehub__V1__Outcome reason_outcome(Carehub__V1__Reason reason);
 
 /* What the rules found, for people (route_explain.c). */
 rule_finding_fn find_known, find_received, find_standing, find_excluded, find_relation, find_addressed, find_role,
-    find_cell, find_settings, find_restricted, find_consent, find_deceased, find_own, find_inbox;
+    find_cell, find_settings, find_restricted, find_consent, find_deceased, find_own, find_suspended, find_inbox;
 
 /* Short names for what is used most. */
 #define REASON(name) CAREHUB__V1__REASON__##name

@@ -10,7 +10,7 @@
 #include <sys/statvfs.h>
 #include <unistd.h>
 
-enum { WAL_CHECKPOINT_PAGES = 4000, CACHE_KIB = 64 << 10, WAL_MAX_BYTES = 64 << 20 };
+enum { WAL_CHECKPOINT_PAGES = 4000, CACHE_KIB = 64 << 10, WAL_MAX_BYTES = 64 << 20, SCHEMA_WITH_KEYRING = 4 };
 
 /* Bodies are sealed. No index is in random order over the history: ids are time-ordered, everything else is by number,
  * and the one random index (identifier) grows with the persons, not with the events; of_person is made behind. */
@@ -51,6 +51,24 @@ static const char *const schema[] = {
     "CREATE TABLE unread (told_nobody INTEGER NOT NULL, due_ms INTEGER NOT NULL, place INTEGER NOT NULL,"
     "  actor INTEGER NOT NULL, PRIMARY KEY (told_nobody, due_ms, place, actor)) STRICT, WITHOUT ROWID;"
     "INSERT INTO number SELECT 'unread-from-place', coalesce(max(place), 0) FROM entry;",
+    /* version 4: the hub's keys have moved to the keyring; subjects' keys say which epoch's key wraps them; a person's
+       identifiers can be found (subjects are numbered in order: this index grows at its end). Entries are indexed by
+       their person anew, since those that concern two are now found by either; and are converted to the form of this
+       version (log_convert.c). */
+    "DROP TABLE hub_key;"
+    "ALTER TABLE subject ADD COLUMN epoch INTEGER NOT NULL DEFAULT 1;"
+    "CREATE INDEX identifier_subject ON identifier (subject);"
+    "INSERT OR REPLACE INTO number SELECT 'unread-from-place', max(number) FROM number"
+    "  WHERE name IN ('unread-from-place', 'indexed-place');"
+    "DELETE FROM number WHERE name = 'indexed-place';"
+    "INSERT INTO number SELECT 'entries-to-convert', coalesce(max(place), 0) FROM entry;",
+    /* version 5: a person's card in force stands beside the key too, sealed as it is among the versions. Table card
+       holds whole rows in its inner pages, and is many pages deep where there are many persons; subject holds numbers
+       there. */
+    "ALTER TABLE subject ADD COLUMN from_place INTEGER;"
+    "ALTER TABLE subject ADD COLUMN card BLOB;"
+    "UPDATE subject SET (from_place, card) = (SELECT from_place, body FROM card WHERE kind = 4 AND number = subject"
+    "  ORDER BY from_place DESC LIMIT 1);",
 };
 static_assert(sizeof schema / sizeof *schema == STORE_SCHEMA_VERSION, "one step for each version");
 
@@ -65,6 +83,9 @@ static const char *const sql[STATEMENTS] = {
     [ENTRY_PUT] = "INSERT INTO entry VALUES (?1, ?2, ?3, ?4, ?5)",
     [ENTRY_GET] = "SELECT at_ms, leaf, body, payload FROM entry WHERE place = ?1",
     [ENTRY_LAST] = "SELECT place, at_ms FROM entry ORDER BY place DESC LIMIT 1",
+    [ENTRY_LEAVES] = "SELECT place, leaf FROM entry WHERE place >= ?1 ORDER BY place LIMIT ?2",
+    [ENTRY_ERASE] = "UPDATE entry SET body = x'', payload = NULL WHERE place = ?1",
+    [ENTRY_CONVERT] = "UPDATE entry SET leaf = ?2, body = ?3, payload = ?4 WHERE place = ?1",
     [DUE_PUT] = "INSERT OR IGNORE INTO due VALUES (?1, ?2)",
     [DUE_NEXT] = "SELECT at_ms, subject FROM due WHERE at_ms <= ?1 ORDER BY at_ms, subject LIMIT 1",
     [DUE_REMOVE] = "DELETE FROM due WHERE at_ms = ?1 AND subject = ?2",
@@ -75,12 +96,23 @@ static const char *const sql[STATEMENTS] = {
     [CARD_GET] = "SELECT from_place, body FROM card WHERE kind = ?1 AND number = ?2 AND from_place <= ?3 "
                  "ORDER BY from_place DESC LIMIT 1",
     [CARD_EACH] = "SELECT number, max(from_place), body FROM card WHERE kind = ?1 GROUP BY number ORDER BY number",
-    [SUBJECT_PUT] = "INSERT INTO subject VALUES (?1, ?2)",
-    [SUBJECT_GET] = "SELECT wrapped FROM subject WHERE subject = ?1",
-    [SUBJECT_LAST] = "SELECT max(subject) FROM subject",
+    [SUBJECT_PUT] = "INSERT INTO subject (subject, epoch, wrapped) VALUES (?1, ?2, ?3)",
+    [SUBJECT_GET] = "SELECT epoch, wrapped FROM subject WHERE subject = ?1",
+    [SUBJECT_LAST] = "SELECT max(subject) FROM subject WHERE subject < 1 << 62",
+    [PERSON_PUT] = "UPDATE subject SET from_place = ?2, card = ?3 WHERE subject = ?1",
+    [PERSON_GET] = "SELECT epoch, wrapped, from_place, card FROM subject WHERE subject = ?1",
     [IDENTIFIER_PUT] = "INSERT OR REPLACE INTO identifier VALUES (?1, ?2)",
     [IDENTIFIER_REMOVE] = "DELETE FROM identifier WHERE hash = ?1",
     [IDENTIFIER_FIND] = "SELECT subject FROM identifier WHERE hash = ?1",
+    [IDENTIFIERS_ERASE] = "DELETE FROM identifier WHERE subject = ?1",
+    [SUBJECT_ERASE] = "DELETE FROM subject WHERE subject = ?1",
+    [SUBJECTS_BEHIND] = "SELECT subject, epoch, wrapped FROM subject WHERE subject > ?1 ORDER BY subject LIMIT ?2",
+    [SUBJECT_REWRAP] = "UPDATE subject SET epoch = ?2, wrapped = ?3 WHERE subject = ?1",
+    [CARD_REMOVE] = "DELETE FROM card WHERE kind = ?1 AND number = ?2 AND from_place = ?3",
+    [ID_REMOVE] = "DELETE FROM id WHERE id = ?1",
+    [HELD_REMOVE_ALL] = "DELETE FROM held WHERE place = ?1",
+    [STEPS_REMOVE] = "DELETE FROM step WHERE inbox = ?1 AND lane = ?2 AND number = ?3",
+    [OF_PERSON_REMOVE] = "DELETE FROM of_person WHERE person = ?1 AND place = ?2",
     [LANE_PUT] = "INSERT OR REPLACE INTO lane VALUES (?1, ?2, ?3)",
     [LANE_GET] = "SELECT body FROM lane WHERE inbox = ?1 AND lane = ?2",
     [SEGMENT_PUT] = "INSERT INTO segment VALUES (?1, ?2, ?3, ?4)",
@@ -171,6 +203,7 @@ static bool pragmas_set(sqlite3 *db, char *error)
         {"synchronous", "FULL", "2"},
         {"foreign_keys", "ON", "1"},
         {"cell_size_check", "ON", "1"},
+        {"secure_delete", "ON", "1"}, /* what is erased leaves nothing in a free page */
     };
     int on = 0;
     for (size_t i = 0; i < sizeof pragmas / sizeof *pragmas; i++)
@@ -217,6 +250,11 @@ static bool migrate(struct store *store, char *error)
             "%s has schema version %d; this carehubd knows up to %d. It was written by a newer carehubd: install "
             "that one",
             store->path, version, STORE_SCHEMA_VERSION);
+    /* What was deleted before pages were written clean. */
+    if (version > 0 && version < SCHEMA_WITH_KEYRING &&
+        sqlite3_exec(store->db, "VACUUM", NULL, NULL, NULL) != SQLITE_OK)
+        return say(error, "cannot rewrite %s, which needs as much room again as it takes: %s", store->path,
+                   sqlite3_errmsg(store->db));
     for (; version < STORE_SCHEMA_VERSION; version++) {
         char *step = sqlite3_mprintf("BEGIN; %s PRAGMA user_version=%d; COMMIT;", schema[version], version + 1);
         int result = step ? sqlite3_exec(store->db, step, NULL, NULL, NULL) : SQLITE_NOMEM;
@@ -228,54 +266,49 @@ static bool migrate(struct store *store, char *error)
     return true;
 }
 
-static bool key_load(struct store *store, enum vault_key which, bool *missing, char *error)
+/* The keys that a database of schema 3 or older holds itself: the hub's own, and that of its one epoch. */
+static bool keys_adopt(struct store *store, char *error)
 {
     sqlite3_stmt *statement = NULL;
-    bool good = true;
-    *missing = true;
-    if (sqlite3_prepare_v2(store->db, "SELECT wrapped FROM hub_key WHERE which = ?1", -1, &statement, NULL) !=
-        SQLITE_OK)
-        return say(error, "cannot read the hub's keys: %s", sqlite3_errmsg(store->db));
-    sqlite3_bind_int(statement, 1, (int)which);
-    if (sqlite3_step(statement) == SQLITE_ROW) {
-        *missing = false;
-        good = sqlite3_column_bytes(statement, 0) == VAULT_WRAPPED_BYTES &&
-               vault_load(store->vault, which, sqlite3_column_blob(statement, 0));
+    int n = 0;
+    bool good = sqlite3_prepare_v2(store->db, "SELECT which, wrapped FROM hub_key WHERE which BETWEEN 1 AND ?1", -1,
+                                   &statement, NULL) == SQLITE_OK;
+    vault_make(store->vault); /* with a signing key, which such a database has not */
+    if (good)
+        sqlite3_bind_int(statement, 1, VAULT_KEYS);
+    while (good && sqlite3_step(statement) == SQLITE_ROW) {
+        good = sqlite3_column_bytes(statement, 1) == VAULT_WRAPPED_BYTES &&
+               vault_adopt(store->vault, sqlite3_column_int(statement, 0), sqlite3_column_blob(statement, 1));
+        n += good;
     }
     sqlite3_finalize(statement);
-    return good ? true
-                : say(error,
-                      "the master key does not open %s. Start with the master key that the database was made with",
-                      store->path);
-}
-
-static bool key_create(struct store *store, enum vault_key which, char *error)
-{
-    uint8_t wrapped[VAULT_WRAPPED_BYTES];
-    vault_create(store->vault, which, wrapped);
-    sqlite3_stmt *statement = NULL;
-    bool good = sqlite3_prepare_v2(store->db, "INSERT INTO hub_key VALUES (?1, ?2)", -1, &statement, NULL) == SQLITE_OK;
-    if (good) {
-        sqlite3_bind_int(statement, 1, (int)which);
-        sqlite3_bind_blob(statement, 2, wrapped, sizeof wrapped, SQLITE_STATIC);
-        good = sqlite3_step(statement) == SQLITE_DONE;
-    }
-    sqlite3_finalize(statement);
-    return good ? true : say(error, "cannot store the hub's keys: %s", sqlite3_errmsg(store->db));
-}
-
-static bool keys_load(struct store *store, char *error)
-{
-    if (sqlite3_exec(store->db, "BEGIN", NULL, NULL, NULL) != SQLITE_OK)
-        return say(error, "cannot read the hub's keys: %s", sqlite3_errmsg(store->db));
-    for (enum vault_key which = VAULT_LOG; which < VAULT_KEYS; which++) {
-        bool missing;
-        if (!key_load(store, which, &missing, error) || (missing && !key_create(store, which, error)))
-            return false;
-    }
-    return sqlite3_exec(store->db, "COMMIT", NULL, NULL, NULL) == SQLITE_OK
+    return good && n == VAULT_KEYS
                ? true
-               : say(error, "cannot store the hub's keys: %s", sqlite3_errmsg(store->db));
+               : say(error, "the master key does not open %s. Start with the master key that the database was made with",
+                     store->path);
+}
+
+/* The keyring is on disk before anything is sealed with what it holds, and before its keys go from an old database. */
+static bool keys_open(struct store *store, char *error)
+{
+    int version = schema_version(store->db);
+    switch (keyring_load(&store->keyring, error)) {
+    case KEYRING_OK:
+        return true;
+    case KEYRING_BAD:
+        return false;
+    case KEYRING_MISSING:
+        break;
+    }
+    if (version >= SCHEMA_WITH_KEYRING)
+        return say(error, "%s is missing, and without it nothing in the database opens. Put back the copy that you keep "
+                          "with the master key",
+                   store->keyring.path);
+    if (version > 0 && !keys_adopt(store, error))
+        return false;
+    if (version == 0)
+        vault_make(store->vault);
+    return keyring_write(&store->keyring, error);
 }
 
 /* A file that is not yet in its directory on disk can be gone after a power cut, whole. */
@@ -290,8 +323,13 @@ static bool directory_sync(const char *path, char *error)
     return good ? true : say(error, "cannot sync the directory of %s", path);
 }
 
+static bool wal_empty(struct store *store);
+
 static bool open_all(struct store *store, char *error)
 {
+    /* A group's savepoint copies the pages that it changes, a few of them. Otherwise they go to a file in /var/tmp: after
+       the first that spills, each of every group. Says nothing if SQLite has been started already; then it was here. */
+    sqlite3_config(SQLITE_CONFIG_STMTJRNL_SPILL, -1);
     int flags = SQLITE_OPEN_READWRITE | SQLITE_OPEN_CREATE | SQLITE_OPEN_NOMUTEX | SQLITE_OPEN_EXRESCODE;
     mode_t mask = umask(077);
     int opened = sqlite3_open_v2(store->path, &store->db, flags, NULL);
@@ -299,29 +337,43 @@ static bool open_all(struct store *store, char *error)
     if (opened != SQLITE_OK)
         return say(error, "cannot open %s: %s", store->path, store->db ? sqlite3_errmsg(store->db) : "out of memory");
     sqlite3_wal_hook(store->db, count_wal_pages, store);
-    if (!pragmas_set(store->db, error) || !migrate(store, error) || !keys_load(store, error) ||
+    if (!store_clean_attach(store))
+        return say(error, "cannot open %s: SQLite does not show its file", store->path);
+    if (!pragmas_set(store->db, error) || !keys_open(store, error) || !migrate(store, error) ||
         !directory_sync(store->path, error))
         return false;
     for (int i = 0; i < STATEMENTS; i++)
         if (sqlite3_prepare_v3(store->db, sql[i], -1, SQLITE_PREPARE_PERSISTENT, &store->statements[i], NULL) !=
             SQLITE_OK)
             return say(error, "cannot prepare “%s”: %s", sql[i], sqlite3_errmsg(store->db));
+    if (!wal_empty(store)) /* what a crash has left there may be of the erased */
+        return say(error, "the write-ahead log of %s cannot be emptied: is another process reading it?", store->path);
     uint8_t key[VAULT_KEY_BYTES];
     enum store_result hub = store_subject_key(store, 0, key);
     if (hub == STORE_NONE)
         store_subject_create(store, 0, key);
-    return hub == STORE_DAMAGED ? say(error, "the hub's own payload key in %s is damaged", store->path) : true;
+    return hub == STORE_DAMAGED
+               ? say(error, "%s is not the keyring of %s (or the hub's own payload key is damaged). Put back the one "
+                            "that belongs to it",
+                     store->keyring.path, store->path)
+               : true;
 }
 
-struct store *store_open(const char *path, struct vault *vault, char error[STORE_ERROR_BYTES])
+struct store *store_open(const char *path, struct vault *vault, const struct keyring_kdf *kdf,
+                         char error[STORE_ERROR_BYTES])
 {
     struct store *store = xcalloc(1, sizeof *store);
     store->vault = vault;
     store->path = strdup(path);
     arena_init(&store->seal);
-    if (!store->path || !open_all(store, error))
-        store_close(&store);
-    return store;
+    if (!store->path)
+        abort();
+    if (!keyring_init(&store->keyring, path, kdf, vault))
+        say(error, "the path of the database is too long: %.200s…", path);
+    else if (open_all(store, error))
+        return store;
+    store_close(&store);
+    return NULL;
 }
 
 void store_close(struct store **store_p)
@@ -331,6 +383,9 @@ void store_close(struct store **store_p)
         return;
     for (int i = 0; i < STATEMENTS; i++)
         sqlite3_finalize(store->statements[i]);
+    if (store->db) /* what is in the write-ahead log goes into the file by way of store_clean.c */
+        sqlite3_wal_checkpoint_v2(store->db, NULL, SQLITE_CHECKPOINT_TRUNCATE, NULL, NULL);
+    store_clean_detach(store);
     sqlite3_close(store->db);
     arena_fini(&store->seal);
     free(store->path);
@@ -343,9 +398,19 @@ sqlite3 *store_database(struct store *store)
     return store->db;
 }
 
+const char *store_path(const struct store *store)
+{
+    return store->path;
+}
+
 struct vault *store_vault(struct store *store)
 {
     return store->vault;
+}
+
+struct keyring *store_keyring(struct store *store)
+{
+    return &store->keyring;
 }
 
 /* ---- Running statements ----------------------------------------------------------------------------------------- */
@@ -359,8 +424,12 @@ void store_run(struct store *store, sqlite3_stmt *statement)
 
 sqlite3_stmt *store_entry_statement(struct store *store, enum store_statement_entry which)
 {
-    static const enum statement of[] = {
-        [STORE_ENTRY_PUT] = ENTRY_PUT, [STORE_ENTRY_GET] = ENTRY_GET, [STORE_ENTRY_LAST] = ENTRY_LAST};
+    static const enum statement of[] = {[STORE_ENTRY_PUT] = ENTRY_PUT,
+                                        [STORE_ENTRY_GET] = ENTRY_GET,
+                                        [STORE_ENTRY_LAST] = ENTRY_LAST,
+                                        [STORE_ENTRY_LEAVES] = ENTRY_LEAVES,
+                                        [STORE_ENTRY_ERASE] = ENTRY_ERASE,
+                                        [STORE_ENTRY_CONVERT] = ENTRY_CONVERT};
     return store->statements[of[which]];
 }
 
@@ -369,9 +438,29 @@ void store_begin(struct store *store)
     store_run(store, store->statements[BEGIN]);
 }
 
+/* False: something reads just now (a backup); later, then. */
+static bool wal_empty(struct store *store)
+{
+    int result = sqlite3_wal_checkpoint_v2(store->db, NULL, SQLITE_CHECKPOINT_TRUNCATE, NULL, NULL) & 0xff;
+    if (result != SQLITE_OK && result != SQLITE_BUSY && result != SQLITE_LOCKED)
+        store_fail(store, "checkpoint");
+    if (result == SQLITE_OK)
+        store->wal_pages = 0;
+    return result == SQLITE_OK;
+}
+
+void store_truncate_wal(struct store *store)
+{
+    store->wal_truncate = true;
+}
+
 void store_commit(struct store *store)
 {
     store_run(store, store->statements[COMMIT]);
+    if (store->wal_truncate && wal_empty(store)) {
+        store->wal_truncate = false;
+        sqlite3_db_release_memory(store->db); /* pages in memory may still hold what those in the file do not */
+    }
     if (store->wal_pages < WAL_CHECKPOINT_PAGES)
         return;
     if (sqlite3_wal_checkpoint_v2(store->db, NULL, SQLITE_CHECKPOINT_PASSIVE, NULL, NULL) != SQLITE_OK)

@@ -17,21 +17,27 @@
 #include <sqlite3.h>
 
 #include "arena.h"
+#include "keyring.h"
 #include "vault.h"
 
-enum { STORE_SCHEMA_VERSION = 3, STORE_ERROR_BYTES = 512 };
+enum { STORE_SCHEMA_VERSION = 5, STORE_ERROR_BYTES = 512 };
 
-enum store_result { STORE_OK = 0, STORE_NONE = 1, STORE_DAMAGED = 2 };
+/* ERASED: an entry whose person has been erased. Its place, time and leaf stay; there is nothing else to see. */
+enum store_result { STORE_OK = 0, STORE_NONE = 1, STORE_DAMAGED = 2, STORE_ERASED = 3 };
 
 /* The statements, each prepared once; the rows' tables are described in store.c. */
 struct store;
 
-/* Opens or creates. Sets and reads back what durability rests on; refuses a newer schema, another master key. */
-struct store *store_open(const char *path, struct vault *vault, char error[STORE_ERROR_BYTES]);
+/* Opens or creates the database, and its keyring into the vault. Sets and reads back what durability rests on; refuses a
+ * newer schema, another master key, a database whose keyring is missing. kdf: as for keyring_init. */
+struct store *store_open(const char *path, struct vault *vault, const struct keyring_kdf *kdf,
+                         char error[STORE_ERROR_BYTES]);
 void store_close(struct store **store);
 
 sqlite3 *store_database(struct store *store);
+const char *store_path(const struct store *store);
 struct vault *store_vault(struct store *store);
+struct keyring *store_keyring(struct store *store);
 
 /* Transactions. One mark at a time. */
 void store_begin(struct store *store);
@@ -63,6 +69,7 @@ void store_card_put(struct store *store, enum card_kind kind, uint64_t number, u
 enum store_result store_card_get(struct store *store, enum card_kind kind, uint64_t number, uint64_t at_place,
                                  struct arena *arena, struct card *card);
 /* The place of its first version, or 0. */
+void store_card_remove(struct store *store, enum card_kind kind, uint64_t number, uint64_t from_place);
 uint64_t store_card_first(struct store *store, enum card_kind kind, uint64_t number);
 /* Calls `each` with the latest version of every card of a kind, by number. */
 enum store_result store_card_each(struct store *store, enum card_kind kind, struct arena *arena,
@@ -70,15 +77,30 @@ enum store_result store_card_each(struct store *store, enum card_kind kind, stru
 
 /* ---- Persons ---------------------------------------------------------------------------------------------------- */
 
+/* Subjects from here on are actors who are natural persons: this plus their number. */
+#define STORE_ACTOR_SUBJECTS (1ULL << 62)
+
 /* Subject 0 is the hub itself: it seals the payloads of entries that concern no person. */
 void store_subject_create(struct store *store, uint64_t subject, uint8_t key[VAULT_KEY_BYTES]);
 enum store_result store_subject_key(struct store *store, uint64_t subject, uint8_t key[VAULT_KEY_BYTES]);
 uint64_t store_subject_last(struct store *store);
 
+/* A person's row, which a decision about that person needs: the key and the card in force, in one look-up. */
+enum store_result store_person_get(struct store *store, uint64_t number, uint8_t key[VAULT_KEY_BYTES],
+                                   struct arena *arena, struct card *card);
+/* The version of a person's card from `from_place` on, which is the latest: in its row, and among the versions. */
+void store_person_put(struct store *store, uint64_t number, uint64_t from_place, const void *body, size_t size);
+
 void store_identifier_put(struct store *store, const uint8_t hash[DIGEST_BYTES], uint64_t subject);
 void store_identifier_remove(struct store *store, const uint8_t hash[DIGEST_BYTES]);
+/* Removes a subject's key, for good, and all identifiers that lead to it. Its number is not used again. */
+void store_subject_erase(struct store *store, uint64_t subject);
 /* The subject, or 0. */
 uint64_t store_identifier_find(struct store *store, const uint8_t hash[DIGEST_BYTES]);
+
+/* Wraps the keys of the subjects behind `after` with the current epoch's key, at most max of them. Returns how many it
+ * looked at, and in *last the last of them. A key that does not open is left as it is. */
+size_t store_subjects_rewrap(struct store *store, int64_t after, size_t max, int64_t *last);
 
 /* When something of a person ends or begins by its date. Put again with another date, both stand; a person that is
  * looked at in vain costs nothing. */
@@ -92,6 +114,7 @@ void store_due_remove(struct store *store, uint64_t subject, int64_t at_ms);
 void store_id_put(struct store *store, const uint8_t id[16], uint64_t place);
 /* The place of the entry with that id, or 0. */
 uint64_t store_id_find(struct store *store, const uint8_t id[16]);
+void store_id_remove(struct store *store, const uint8_t id[16]);
 /* Forgets at most `limit` ids that are older than before_ms and came before before_place. Returns how many. */
 int store_ids_forget(struct store *store, int64_t before_ms, uint64_t before_place, int limit);
 
@@ -119,6 +142,8 @@ enum store_result store_exception_each(struct store *store, uint32_t inbox, stru
 
 /* What is held: by the place of its event and the actor (card->from_place is the actor here). */
 void store_held_put(struct store *store, uint64_t place, uint32_t actor, const void *body, size_t size);
+/* All that is held of the event at a place. Returns how many. */
+int store_held_remove_all(struct store *store, uint64_t place);
 void store_held_remove(struct store *store, uint64_t place, uint32_t actor);
 enum store_result store_held_get(struct store *store, uint64_t place, uint32_t actor, struct arena *arena,
                                  struct card *card);
@@ -133,11 +158,16 @@ uint64_t store_acked_find(struct store *store, uint32_t inbox, int lane, int kin
 
 /* An entry about one delivery, or about a range that ends with `number`. Inbox 0: an entry about the event at place
  * `number`, with one of these instead of a lane. */
-enum { STEP_LANE_HELD = 0, STEP_LANE_CORRECTED = 1, STEP_LANE_LATER = 2, STEP_LANE_REPLAY_END = 3 };
+enum { STEP_LANE_HELD = 0, STEP_LANE_CORRECTED = 1, STEP_LANE_LATER = 2, STEP_LANE_REPLAY_END = 3, STEP_LANE_VERIFIED = 4,
+       STEP_LANE_EMERGENCY = 5,       /* of number 0: every emergency access that was given */
+       STEP_LANE_EMERGENCY_ENDED = 6 }; /* what ended one, given at place `number`, before its time */
+enum { STEP_LANE_LAST = STEP_LANE_EMERGENCY_ENDED };
 void store_step_put(struct store *store, uint32_t inbox, int lane, uint64_t number, uint64_t place);
 /* The places of steps from `number` on, in order, at most max. Returns their count. */
 int store_steps_find(struct store *store, uint32_t inbox, int lane, uint64_t number, uint64_t *places, int max);
 
+/* Removes the steps of exactly that number. */
+void store_steps_remove(struct store *store, uint32_t inbox, int lane, uint64_t number);
 /* The places of steps of exactly that number behind `after`, in order, at most max. Returns their count. */
 int store_steps_of(struct store *store, uint32_t inbox, int lane, uint64_t number, uint64_t after, uint64_t *places,
                    int max);
@@ -157,8 +187,11 @@ void store_of_person_put(struct store *store, uint64_t person, uint64_t place);
 uint64_t store_of_person_next(struct store *store, uint64_t person, uint64_t from_place);
 uint64_t store_of_person_last(struct store *store, uint64_t person, uint64_t before_place);
 
-/* Later deliveries to be made for the fact at a place, from at_ms on; those of one kind in order of time. */
-enum work_kind { WORK_LATE_JOINER = 0, WORK_REPLAY = 1 };
+void store_of_person_remove(struct store *store, uint64_t person, uint64_t place);
+
+/* What is to be done for the fact at a place, from at_ms on; those of one kind in order of time. Of erasures that wait
+ * for their confirmation, at_ms is when they lapse. */
+enum work_kind { WORK_LATE_JOINER = 0, WORK_REPLAY = 1, WORK_ERASURE_ASKED = 2, WORK_ERASURE = 3, WORK_KEYS = 4 };
 void store_work_put(struct store *store, enum work_kind kind, int64_t at_ms, uint64_t place, const void *body,
                     size_t size);
 /* The first that is due behind (after_ms, after_place), which it sets to what it found. */
@@ -181,6 +214,9 @@ void store_unread_remove(struct store *store, const struct unread *unread);
 int store_unread_due(struct store *store, int64_t now_ms, struct unread *due, int max);
 uint64_t store_unread_count(struct store *store); /* of which nobody was told */
 
+/* After the next commit nothing stays in the write-ahead log: what was erased is in none of its pages any more. */
+void store_truncate_wal(struct store *store);
+
 uint64_t store_size_bytes(struct store *store);
 uint64_t store_wal_bytes(struct store *store);
 /* Free on the database's disk, for this user; UINT64_MAX if it cannot be told. */
@@ -188,7 +224,14 @@ uint64_t store_free_bytes(struct store *store);
 
 /* ---- For the log's implementation over the same file ------------------------------------------------------------ */
 
-enum store_statement_entry { STORE_ENTRY_PUT, STORE_ENTRY_GET, STORE_ENTRY_LAST };
+enum store_statement_entry {
+    STORE_ENTRY_PUT,
+    STORE_ENTRY_GET,
+    STORE_ENTRY_LAST,
+    STORE_ENTRY_LEAVES,
+    STORE_ENTRY_ERASE,
+    STORE_ENTRY_CONVERT
+};
 sqlite3_stmt *store_entry_statement(struct store *store, enum store_statement_entry which);
 /* Steps a statement that returns nothing, resets it; ends the process on an error. */
 void store_run(struct store *store, sqlite3_stmt *statement);

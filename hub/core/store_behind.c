@@ -8,6 +8,11 @@ void store_of_person_put(struct store *store, uint64_t person, uint64_t place)
     store_run(store, bind_numbers(store, OF_PERSON_PUT, NUMBERS((int64_t)person, (int64_t)place)));
 }
 
+void store_of_person_remove(struct store *store, uint64_t person, uint64_t place)
+{
+    store_run(store, bind_numbers(store, OF_PERSON_REMOVE, NUMBERS((int64_t)person, (int64_t)place)));
+}
+
 uint64_t store_of_person_next(struct store *store, uint64_t person, uint64_t from_place)
 {
     return (uint64_t)number_of(store,

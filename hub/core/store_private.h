@@ -16,6 +16,9 @@ enum statement {
     ENTRY_PUT,
     ENTRY_GET,
     ENTRY_LAST,
+    ENTRY_LEAVES,
+    ENTRY_ERASE,
+    ENTRY_CONVERT,
     DUE_PUT,
     DUE_NEXT,
     DUE_REMOVE,
@@ -28,9 +31,20 @@ enum statement {
     SUBJECT_PUT,
     SUBJECT_GET,
     SUBJECT_LAST,
+    PERSON_PUT,
+    PERSON_GET,
     IDENTIFIER_PUT,
     IDENTIFIER_REMOVE,
     IDENTIFIER_FIND,
+    IDENTIFIERS_ERASE,
+    SUBJECT_ERASE,
+    SUBJECTS_BEHIND,
+    SUBJECT_REWRAP,
+    CARD_REMOVE,
+    ID_REMOVE,
+    HELD_REMOVE_ALL,
+    STEPS_REMOVE,
+    OF_PERSON_REMOVE,
     LANE_PUT,
     LANE_GET,
     SEGMENT_PUT,
@@ -69,11 +83,20 @@ enum statement {
 struct store {
     sqlite3 *db;
     struct vault *vault;
+    struct keyring keyring;
     char *path;
     sqlite3_stmt *statements[STATEMENTS];
     int wal_pages;     /* since the last checkpoint */
+    bool wal_truncate; /* after the next commit */
+    struct clean *clean;
     struct arena seal; /* for what is about to be bound */
 };
+
+/* ---- store_clean.c ----------------------------------------------------------------------------------------------- */
+
+/* From here on pages are written clean; till store_clean_detach, before the database is closed. */
+bool store_clean_attach(struct store *store);
+void store_clean_detach(struct store *store);
 
 /* ---- store_rows.c ------------------------------------------------------------------------------------------------ */
 

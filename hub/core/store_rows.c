@@ -1,6 +1,10 @@
 /* The rows of the store's tables: bound, sealed, read back. What each table is for is said in store.h and store.c. */
 #include "store_private.h"
 
+#include <string.h>
+
+#include <sodium.h>
+
 sqlite3_stmt *bind_numbers(struct store *store, enum statement which, int n, const int64_t numbers[])
 {
     sqlite3_stmt *statement = store->statements[which];
@@ -92,6 +96,11 @@ enum store_result store_card_get(struct store *store, enum card_kind kind, uint6
     return result;
 }
 
+void store_card_remove(struct store *store, enum card_kind kind, uint64_t number, uint64_t from_place)
+{
+    store_run(store, bind_numbers(store, CARD_REMOVE, NUMBERS(kind, (int64_t)number, (int64_t)from_place)));
+}
+
 uint64_t store_card_first(struct store *store, enum card_kind kind, uint64_t number)
 {
     return (uint64_t)number_of(store, bind_numbers(store, CARD_FIRST, NUMBERS(kind, (int64_t)number)), 0);
@@ -120,9 +129,18 @@ void store_subject_create(struct store *store, uint64_t subject, uint8_t key[VAU
 {
     uint8_t wrapped[VAULT_WRAPPED_BYTES];
     vault_subject_create(store->vault, subject, key, wrapped);
-    sqlite3_stmt *statement = bind_numbers(store, SUBJECT_PUT, NUMBERS((int64_t)subject));
-    sqlite3_bind_blob(statement, 2, wrapped, sizeof wrapped, SQLITE_STATIC);
+    sqlite3_stmt *statement =
+        bind_numbers(store, SUBJECT_PUT, NUMBERS((int64_t)subject, vault_epoch_current(store->vault)));
+    sqlite3_bind_blob(statement, 3, wrapped, sizeof wrapped, SQLITE_STATIC);
     store_run(store, statement);
+}
+
+/* The key of a row whose first columns are its epoch and the key, wrapped. */
+static bool subject_unwrap(struct store *store, sqlite3_stmt *statement, uint64_t subject, uint8_t key[VAULT_KEY_BYTES])
+{
+    return sqlite3_column_bytes(statement, 1) == VAULT_WRAPPED_BYTES &&
+           vault_subject_load(store->vault, subject, (uint32_t)sqlite3_column_int64(statement, 0),
+                              sqlite3_column_blob(statement, 1), key);
 }
 
 enum store_result store_subject_key(struct store *store, uint64_t subject, uint8_t key[VAULT_KEY_BYTES])
@@ -130,15 +148,100 @@ enum store_result store_subject_key(struct store *store, uint64_t subject, uint8
     sqlite3_stmt *statement = bind_numbers(store, SUBJECT_GET, NUMBERS((int64_t)subject));
     if (!next_row(store, statement))
         return STORE_NONE;
-    bool good = sqlite3_column_bytes(statement, 0) == VAULT_WRAPPED_BYTES &&
-                vault_subject_load(store->vault, subject, sqlite3_column_blob(statement, 0), key);
+    bool good = subject_unwrap(store, statement, subject, key);
     sqlite3_reset(statement);
     return good ? STORE_OK : STORE_DAMAGED;
 }
 
+enum store_result store_person_get(struct store *store, uint64_t number, uint8_t key[VAULT_KEY_BYTES],
+                                   struct arena *arena, struct card *card)
+{
+    sqlite3_stmt *statement = bind_numbers(store, PERSON_GET, NUMBERS((int64_t)number));
+    if (!next_row(store, statement))
+        return STORE_NONE;
+    enum store_result result = STORE_NONE;
+    if (sqlite3_column_type(statement, 3) != SQLITE_NULL) {
+        card->number = number;
+        card->from_place = (uint64_t)sqlite3_column_int64(statement, 2);
+        struct row row = {'c', CARD_PATIENT, (int64_t)number, (int64_t)card->from_place};
+        result = subject_unwrap(store, statement, number, key) ? open_sealed(store, statement, 3, &row, arena, card)
+                                                               : STORE_DAMAGED;
+    }
+    sqlite3_reset(statement);
+    return result;
+}
+
+void store_person_put(struct store *store, uint64_t number, uint64_t from_place, const void *body, size_t size)
+{
+    struct row row = {'c', CARD_PATIENT, (int64_t)number, (int64_t)from_place};
+    size_t sealed_size = size + VAULT_OVERHEAD_BYTES;
+    uint8_t *sealed = arena_alloc(&store->seal, sealed_size);
+    vault_seal(store->vault, vault_key(store->vault, VAULT_STATE), &row, sizeof row, body, size, sealed);
+    sqlite3_stmt *version = bind_numbers(store, CARD_PUT, NUMBERS(CARD_PATIENT, (int64_t)number, (int64_t)from_place));
+    sqlite3_stmt *current = bind_numbers(store, PERSON_PUT, NUMBERS((int64_t)number, (int64_t)from_place));
+    sqlite3_bind_blob64(version, 4, sealed, sealed_size, SQLITE_STATIC);
+    sqlite3_bind_blob64(current, 3, sealed, sealed_size, SQLITE_STATIC);
+    store_run(store, version);
+    store_run(store, current);
+    sqlite3_bind_null(version, 4);
+    sqlite3_bind_null(current, 3);
+    arena_reset(&store->seal);
+}
+
+/* The numbers of the erased are not used again. */
+static const char ERASED_LAST[] = "erased-last";
+
 uint64_t store_subject_last(struct store *store)
 {
-    return (uint64_t)number_of(store, store->statements[SUBJECT_LAST], 0);
+    int64_t last = number_of(store, store->statements[SUBJECT_LAST], 0);
+    int64_t erased = store_number_get(store, ERASED_LAST, 0);
+    return (uint64_t)(last > erased ? last : erased);
+}
+
+void store_subject_erase(struct store *store, uint64_t subject)
+{
+    if (subject < STORE_ACTOR_SUBJECTS && (int64_t)subject > store_number_get(store, ERASED_LAST, 0))
+        store_number_put(store, ERASED_LAST, (int64_t)subject);
+    store_run(store, bind_numbers(store, IDENTIFIERS_ERASE, NUMBERS((int64_t)subject)));
+    store_run(store, bind_numbers(store, SUBJECT_ERASE, NUMBERS((int64_t)subject)));
+}
+
+static void rewrap(struct store *store, uint64_t subject, uint32_t epoch, const uint8_t *wrapped)
+{
+    uint8_t key[VAULT_KEY_BYTES], anew[VAULT_WRAPPED_BYTES];
+    if (vault_subject_load(store->vault, subject, epoch, wrapped, key)) {
+        vault_subject_wrap(store->vault, subject, key, anew);
+        sqlite3_stmt *statement =
+            bind_numbers(store, SUBJECT_REWRAP, NUMBERS((int64_t)subject, vault_epoch_current(store->vault)));
+        sqlite3_bind_blob(statement, 3, anew, sizeof anew, SQLITE_STATIC);
+        store_run(store, statement);
+    }
+    sodium_memzero(key, sizeof key);
+}
+
+size_t store_subjects_rewrap(struct store *store, int64_t after, size_t max, int64_t *last)
+{
+    struct old {
+        int64_t subject;
+        uint32_t epoch;
+        uint8_t wrapped[VAULT_WRAPPED_BYTES];
+    } *old = arena_alloc(&store->seal, max * sizeof *old);
+    size_t looked = 0, n = 0;
+    sqlite3_stmt *statement = bind_numbers(store, SUBJECTS_BEHIND, NUMBERS(after, (int64_t)max));
+    for (; next_row(store, statement); looked++) {
+        *last = sqlite3_column_int64(statement, 0);
+        uint32_t epoch = (uint32_t)sqlite3_column_int64(statement, 1);
+        if (epoch == vault_epoch_current(store->vault) ||
+            sqlite3_column_bytes(statement, 2) != VAULT_WRAPPED_BYTES)
+            continue;
+        old[n].subject = *last;
+        old[n].epoch = epoch;
+        memcpy(old[n++].wrapped, sqlite3_column_blob(statement, 2), VAULT_WRAPPED_BYTES);
+    }
+    for (size_t i = 0; i < n; i++)
+        rewrap(store, (uint64_t)old[i].subject, old[i].epoch, old[i].wrapped);
+    arena_reset(&store->seal);
+    return looked;
 }
 
 void store_identifier_put(struct store *store, const uint8_t hash[DIGEST_BYTES], uint64_t subject)
@@ -213,6 +316,13 @@ uint64_t store_id_find(struct store *store, const uint8_t id[16])
     sqlite3_stmt *statement = store->statements[ID_FIND];
     sqlite3_bind_blob(statement, 1, id, 16, SQLITE_STATIC);
     return (uint64_t)number_of(store, statement, 0);
+}
+
+void store_id_remove(struct store *store, const uint8_t id[16])
+{
+    sqlite3_stmt *statement = store->statements[ID_REMOVE];
+    sqlite3_bind_blob(statement, 1, id, 16, SQLITE_STATIC);
+    store_run(store, statement);
 }
 
 int store_ids_forget(struct store *store, int64_t before_ms, uint64_t before_place, int limit)
@@ -322,6 +432,12 @@ void store_held_put(struct store *store, uint64_t place, uint32_t actor, const v
     run_sealed(store, bind_numbers(store, HELD_PUT, NUMBERS((int64_t)place, actor)), 3, &row, body, size);
 }
 
+int store_held_remove_all(struct store *store, uint64_t place)
+{
+    store_run(store, bind_numbers(store, HELD_REMOVE_ALL, NUMBERS((int64_t)place)));
+    return sqlite3_changes(store->db);
+}
+
 void store_held_remove(struct store *store, uint64_t place, uint32_t actor)
 {
     store_run(store, bind_numbers(store, HELD_REMOVE, NUMBERS((int64_t)place, actor)));
@@ -386,6 +502,11 @@ int store_steps_find(struct store *store, uint32_t inbox, int lane, uint64_t num
 {
     sqlite3_stmt *statement = bind_numbers(store, STEP_FIND, NUMBERS(inbox, lane, (int64_t)number, max));
     return numbers_of(store, statement, places, max);
+}
+
+void store_steps_remove(struct store *store, uint32_t inbox, int lane, uint64_t number)
+{
+    store_run(store, bind_numbers(store, STEPS_REMOVE, NUMBERS(inbox, lane, (int64_t)number)));
 }
 
 int store_steps_of(struct store *store, uint32_t inbox, int lane, uint64_t number, uint64_t after, uint64_t *places,

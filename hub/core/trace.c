@@ -24,6 +24,7 @@ Carehub__V1__TraceLine *trace_line(struct core *core, const Entry *entry, Carehu
     line->publisher = arena_strdup(arena, publisher ? publisher->card->name : "");
     if (entry->what_case == CAREHUB__V1__ENTRY__WHAT_EVENT) {
         line->type = entry->event->type;
+        line->unverified = step == STEP(RECEIVED) && entry->event->unverified;
         line->event_id =
             (ProtobufCBinaryData){entry->event->id.len, arena_copy(arena, entry->event->id.data, entry->event->id.len)};
     } else if (entry->what_case == CAREHUB__V1__ENTRY__WHAT_NOT_KEPT) {
@@ -189,6 +190,17 @@ static void follow_slots(struct core *core, const Entry *event, const Decision *
         follow_slot(core, event, decision, decision->slots[i], answer);
 }
 
+/* Why an operator settled what was held: said in the fact right before it; "" if it came to its end by itself. */
+static char *settled_for(struct core *core, const Entry *held)
+{
+    const Entry *entry = entry_read(core, held->place - 1, &core->batch);
+    const Fact *fact = entry && entry->what_case == CAREHUB__V1__ENTRY__WHAT_FACT ? entry->fact->fact : NULL;
+    return fact && fact->fact_case == CAREHUB__V1__FACT__FACT_HELD_SETTLED &&
+                   fact->held_settled->place == held->held->event_place
+               ? fact->held_settled->reason
+               : (char *)"";
+}
+
 /* What was held at a place has, sooner or later, an entry that says what it became. */
 static void follow_held(struct core *core, const Entry *event, const Decision *decision, uint64_t place,
                         Carehub__V1__TraceAnswer *answer)
@@ -198,7 +210,8 @@ static void follow_held(struct core *core, const Entry *event, const Decision *d
         if (!entry || entry->what_case != CAREHUB__V1__ENTRY__WHAT_HELD || entry->held->event_place != event->place ||
             entry->held->decision->actor != decision->actor)
             continue;
-        add(answer, decision_line(core, event, entry->held->decision, entry->at_ms));
+        Carehub__V1__TraceLine *line = add(answer, decision_line(core, event, entry->held->decision, entry->at_ms));
+        line->settled_for = settled_for(core, entry);
         follow_slots(core, event, entry->held->decision, answer);
         if (entry->held->decision->outcome != OUTCOME(HOLD))
             break;
@@ -231,10 +244,30 @@ void trace_later(struct core *core, const Entry *event, uint32_t actor, Carehub_
     }
 }
 
+/* Who stood for it; of several each has a line, and the first counts. */
+static void trace_verified(struct core *core, const Entry *event, Carehub__V1__TraceAnswer *answer)
+{
+    uint64_t place = 0;
+    while (store_steps_of(core->store, 0, STEP_LANE_VERIFIED, event->place, place, &place, 1) == 1) {
+        const Entry *entry = entry_read(core, place, &core->batch);
+        if (!entry || entry->what_case != CAREHUB__V1__ENTRY__WHAT_FACT ||
+            entry->fact->fact->fact_case != CAREHUB__V1__FACT__FACT_EVENT_VERIFIED)
+            continue;
+        Carehub__V1__TraceLine *line = add(answer, trace_line(core, event, STEP(VERIFIED_STEP), entry->at_ms));
+        const struct client *client = registry_client(&core->registry, entry->client);
+        line->actor = entry->fact->fact->event_verified->actor_name;
+        line->client = arena_strdup(&core->batch, client ? client->card->name : "");
+        line->because = place;
+    }
+}
+
 /* ---- The event -------------------------------------------------------------------------------------------------- */
 
-void trace_query(struct core *core, const Carehub__V1__TraceQuery *query, Carehub__V1__Answer *answer)
+void trace_query(struct core *core, struct session *session, const Carehub__V1__Query *asked,
+                 Carehub__V1__Answer *answer)
 {
+    (void)session;
+    const Carehub__V1__TraceQuery *query = asked->trace;
     uint64_t place = event_place_of(core, &query->event_id, query->place);
     const Entry *entry = place ? entry_read(core, place, &core->batch) : NULL;
     bool event = entry && entry->what_case == CAREHUB__V1__ENTRY__WHAT_EVENT;
@@ -249,9 +282,10 @@ void trace_query(struct core *core, const Carehub__V1__TraceQuery *query, Carehu
     add(trace, trace_line(core, entry, STEP(RECEIVED), event ? entry->event->received_ms : entry->at_ms));
     for (size_t i = 0; event && i < entry->event->n_decisions; i++)
         trace_decision(core, entry, entry->event->decisions[i], trace);
-    if (event)
+    if (event) {
+        trace_verified(core, entry, trace);
         trace_later(core, entry, 0, trace);
-    else
+    } else
         add(trace, trace_line(core, entry, STEP(NOT_KEPT_STEP), entry->at_ms));
     int64_t confirmed_ms = store_commit_time_find(core->store, place);
     if (!confirmed_ms && core->commit_time_place >= place)

@@ -251,8 +251,8 @@ class Region:
             client.close()
         self.hub.stop()
 
-    def actor(self, name, types=("*",), inbox=True):
-        self.operator.fact(actor_set=reg.ActorSet(name=name, kind=reg.ORGANISATION, display=name))
+    def actor(self, name, types=("*",), inbox=True, kind=reg.ORGANISATION):
+        self.operator.fact(actor_set=reg.ActorSet(name=name, kind=kind, display=name))
         if inbox:
             self.operator.fact(inbox_set=reg.InboxSet(name=name, actor=name, types=types))
 

@@ -65,6 +65,8 @@ class Relation:
     until_ms: int
     grant: int = 0  # its kind; 0: a membership
     max_level: int = 0
+    types: tuple = ()  # names; none: all
+    purpose: str = ""  # of secondary use: the consent that it needs
 
 
 @dataclasses.dataclass
@@ -107,7 +109,11 @@ class Person:
 class Actor:
     number: int
     name: str
+    kind: int
     standing: int = reg.ACTIVE
+
+    def enters_unverified(self):
+        return self.kind in (reg.PERSON, reg.INFORMAL_CARER)
 
 
 @dataclasses.dataclass
@@ -129,6 +135,7 @@ class State:
         self.actors, self.names, self.inboxes, self.inbox_names, self.people = {}, {}, {}, {}, {}
         self.policy = None
         self.events = {}  # place -> (entry, {actor: decision as it stands now})
+        self.verified = {}  # place of an event -> names of who stood for it, the first one first
 
     def apply(self, entry):
         what = entry.WhichOneof("what")
@@ -185,7 +192,8 @@ class State:
         if fact.name not in self.names:
             number = entry.fact.number
             self.names[fact.name] = number
-            self.actors[number] = Actor(number, fact.name)
+            self.actors[number] = Actor(number, fact.name, fact.kind)
+        self.actors[self.names[fact.name]].kind = fact.kind
 
     def _actor_standing(self, entry, fact):
         self.actors[self.names[fact.name]].standing = fact.standing
@@ -209,10 +217,11 @@ class State:
         relations.append(Relation(actor, fact.role, entry.place, fact.from_ms, fact.until_ms, **more))
 
     def _member_added(self, entry, fact):
-        self._relation(entry, fact, self._person(entry).members)
+        self._relation(entry, fact, self._person(entry).members, max_level=fact.max_level, types=tuple(fact.types))
 
     def _grant_given(self, entry, fact):
-        self._relation(entry, fact, self._person(entry).grants, grant=fact.kind, max_level=fact.max_level)
+        self._relation(entry, fact, self._person(entry).grants, grant=fact.kind, max_level=fact.max_level,
+                       purpose=fact.purpose if fact.kind == reg.SECONDARY_USE else "")
 
     def _ended(self, fact, relations):
         actor = self.names[fact.actor]
@@ -233,6 +242,10 @@ class State:
         for consent in person.consents:
             consent.purposes = [p for p in consent.purposes if fact.purposes and p not in fact.purposes]
         person.consents = [consent for consent in person.consents if consent.purposes]
+
+    def _event_verified(self, entry, fact):
+        place = next(place for place, (event, _) in self.events.items() if event.event.id == fact.event_id)
+        self.verified.setdefault(place, []).append(fact.actor_name)
 
     def _exclusion_set(self, entry, fact):
         self._person(entry).excluded.add(self.names[fact.actor])
@@ -304,9 +317,14 @@ class Question:
         self.person = state.deciding(entry.patient) if later else state.people.get(entry.patient, Person())
         original = state.events.get(self.event.retracts if later else self.event.amends or self.event.retracts)
         self.original = original[1] if original else {}
+        self.has_original = original is not None
         self.corrects = bool(self.event.amends or self.event.retracts)
-        consents = [c for c in self.person.consents if in_force(c, self.now_ms) and CONTINUITY in c.purposes]
-        self.consent = max(consents, key=lambda c: c.since, default=None)
+        self.consent = self.consent_for(CONTINUITY)
+
+    def consent_for(self, purpose):
+        """The last one given of those in force."""
+        consents = [c for c in self.person.consents if in_force(c, self.now_ms) and purpose in c.purposes]
+        return max(consents, key=lambda c: c.since, default=None)
 
     def candidates(self):
         numbers = {r.actor for r in self.person.relations(self.now_ms)}
@@ -341,8 +359,6 @@ class Question:
     def actor_alone(self, actor):
         if self.event.retracts and self.received(actor) is None:
             return log.NOTHING_TO_RETRACT
-        if actor.standing == reg.SUSPENDED:
-            return log.ACTOR_SUSPENDED
         if actor.standing == reg.ENDED:
             return log.ACTOR_ENDED
         return log.EXCLUDED_BY_PERSON if actor.number in self.person.excluded else 0
@@ -371,18 +387,23 @@ class Question:
         level = min(level, ceiling(relation.max_level))
         if relation.grant == reg.INSURANCE:
             level = min(level, reg.LEVEL_ADMINISTRATIVE)
+        if relation.types and type_name(event.type) not in relation.types:
+            yield log.OUTSIDE_SCOPE
         yield 0 if level else log.CELL_NONE
         level = min([level] + [s.level for s in settings if not s.relaxes])
         yield 0 if level else log.RESTRICTED_BY_PERSON
         restricted = event.confidentiality not in (ev.CONFIDENTIALITY_UNSPECIFIED, ev.NORMAL)
         yield log.RESTRICTED_EVENT if restricted and not cell.restricted else 0
-        covered = min(level, ceiling(self.consent.classes)) if self.consent else 0
-        by_relation = cell.by_relation and covered < level
+        secondary = relation.grant == reg.SECONDARY_USE
+        consent = self.consent_for(relation.purpose) if secondary else self.consent
+        covered = min(level, ceiling(consent.classes)) if consent else 0
+        by_relation = cell.by_relation and covered < level and not secondary
         level = level if by_relation else covered
-        yield 0 if level else log.NO_CONSENT
+        yield 0 if level else log.NO_CONSENT_FOR_PURPOSE if secondary else log.NO_CONSENT
         after_death = type_name(event.type) in policy.after_death
         yield log.PERSON_DECEASED if self.person.deceased and not after_death else 0
         yield log.OWN_EVENT if actor.number == self.entry.actor else 0
+        yield log.ACTOR_SUSPENDED if actor.standing == reg.SUSPENDED else 0
         inboxes = self.inboxes(actor)
         if not inboxes:
             yield log.PERSONAL_WITHOUT_INBOX if cell.personal else log.NOT_SUBSCRIBED
@@ -392,7 +413,7 @@ class Question:
         else:
             reason = log.MEMBER_BY_RELATION if by_relation else log.MEMBER_WITH_CONSENT
         yield Decision(log.DELIVER, reason, level, relation.role, relation.since,
-                       0 if by_relation else self.consent.since, False, inboxes)
+                       0 if by_relation else consent.since, False, inboxes)
 
     def applies(self, setting, actor, relation):
         return (in_force(setting, self.now_ms) and setting.actor in (0, actor.number)
@@ -418,6 +439,8 @@ class Question:
         then = 0 if received.notice else received.level
         if decision.outcome == log.DELIVER and then:
             return dataclasses.replace(decision, reason=log.CORRECTION_OF_RECEIVED, level=min(then, decision.level))
+        if actor.standing == reg.SUSPENDED:
+            return Decision(log.HOLD, log.ACTOR_SUSPENDED, role=decision.role, notice=True)
         inboxes = self.inboxes(actor)
         if not inboxes:
             return Decision(log.WITHHOLD, log.NOT_SUBSCRIBED, role=decision.role)
@@ -426,6 +449,24 @@ class Question:
     def decide_all(self):
         return {number: self.decide(number) for number in self.candidates()}
 
+    def may_enter(self):
+        """The person and informal carers enter something only of those to whom they have a relation in force, of the types
+        that it is for; what they entered they may take back."""
+        publisher = self.state.actors.get(self.entry.actor)
+        if publisher is None or not publisher.enters_unverified() or (self.event.retracts and self.has_original):
+            return True
+        return any(r.actor == publisher.number and in_force(r, self.now_ms)
+                   and (not r.types or type_name(self.event.type) in r.types)
+                   for r in self.person.members + self.person.grants)
+
     def kept(self):
-        """Without consent nothing is kept, unless someone is to be told all the same."""
-        return bool(self.consent) or any(d.outcome != log.WITHHOLD for d in self.decide_all().values())
+        """Without consent nothing is kept, unless someone is to be told all the same. That a role is unknown is no reason
+        to keep what could only rest on a consent."""
+        if not self.may_enter():
+            return False
+        policy, name = self.state.policy, type_name(self.event.type)
+        relation_may_do = any(cell.by_relation for (row, _), cell in policy.cells.items() if row == name)
+        decisions = self.decide_all().values()
+        return bool(self.consent) or any(
+            d.outcome != log.WITHHOLD and (d.reason != log.ROLE_UNKNOWN or self.corrects or relation_may_do)
+            for d in decisions)

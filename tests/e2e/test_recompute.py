@@ -3,7 +3,7 @@
 that shares nothing with the hub's code. It has to agree with what was recorded, and with `carehub explain` for every pair
 of event and actor.
 
-CAREHUB_SEED: the scenario (1). CAREHUB_SCENARIO_STEPS: its length (400)."""
+CAREHUB_SEED: the scenario (1). CAREHUB_SCENARIO_STEPS: its length (800)."""
 import os
 import random
 import time
@@ -17,13 +17,14 @@ from carehub.v1 import log_pb2 as log
 from carehub.v1 import registry_pb2 as reg
 from carehub.v1 import wire_pb2 as wire
 
-STEPS = int(os.environ.get("CAREHUB_SCENARIO_STEPS", "400"))
+STEPS = int(os.environ.get("CAREHUB_SCENARIO_STEPS", "800"))
 ACTORS = [f"actor-{i}" for i in range(12)]
 PATIENTS = [f"patient-{i}" for i in range(6)]
 TYPES = [ev.INCLUSION_FLAGGED, ev.INCLUSION_FLAGGED, ev.HOSPITAL_DISCHARGE, ev.MEDICATION_CHANGED, ev.FALL_REPORTED, ev.HOSPITAL_ADMISSION,
          ev.CARE_TRANSITION, ev.TEAM_MESSAGE, ev.PATIENT_DECEASED]
 ROLES = ["gp", "gp", "pharmacist", "home-nurse", "home-care", "coordinator", "informal-carer", "physiotherapist",
          "social-worker"]
+CARERS = ACTORS[9:]  # who enters for themselves, or for somebody close: the others are organisations
 LEVELS = [reg.LEVEL_NONE, reg.LEVEL_ADMINISTRATIVE, reg.LEVEL_CARE, reg.LEVEL_CLINICAL]
 SUBSCRIPTIONS = [["*"], ["HospitalDischarge", "FallReported"], ["InclusionFlagged", "MedicationChanged"]]
 
@@ -35,13 +36,18 @@ class Scenario:
         self.region, self.random = region, random.Random(seed)
         self.events = {}    # id -> (patient, publisher)
         self.originals = {} # id -> id of what it corrects
+        self.types = {}     # id -> name of its type
         self.refusals = {}
         for name in ACTORS:
-            region.actor(name, self.random.choice(SUBSCRIPTIONS), inbox=self.random.random() < 0.9)
+            region.actor(name, self.random.choice(SUBSCRIPTIONS), inbox=self.random.random() < 0.9,
+                         kind=reg.INFORMAL_CARER if name in CARERS else reg.ORGANISATION)
         self.publisher = region.client("everybody", ACTORS)
         self.numbers = {patient: region.patient(patient, consent=self.random.random() < 0.7) for patient in PATIENTS}
         for _ in range(30):
             self.member_added()
+        for patient, carer in zip(PATIENTS * 2, CARERS * 4):
+            self.fact(member_added=reg.MemberAdded(patient=c.patient_ref(patient), actor=carer, role="informal-carer",
+                                                   basis=reg.CHOSEN_BY_PERSON))
 
     def patient(self):
         return c.patient_ref(self.random.choice(PATIENTS))
@@ -71,7 +77,14 @@ class Scenario:
     def member_added(self):
         self.fact(member_added=reg.MemberAdded(patient=self.patient(), actor=self.actor(),
                                                role=self.random.choice(ROLES), basis=reg.CHOSEN_BY_PERSON,
-                                               **self.period()))
+                                               **self.scope(), **self.period()))
+
+    def scope(self):
+        """Mostly everything."""
+        if self.random.random() < 0.7:
+            return {}
+        return {"max_level": self.random.choice(LEVELS),
+                "types": self.random.choice([[], ["FallReported", "TeamMessage"], ["HospitalDischarge"]])}
 
     def member_ended(self):
         self.fact(member_ended=reg.MemberEnded(patient=self.patient(), actor=self.actor(),
@@ -113,10 +126,12 @@ class Scenario:
     def grant_given(self):
         kind, role = self.random.choice([(reg.CASE_MANAGEMENT, "case-manager"), (reg.INSURANCE, "insurer"),
                                          (reg.REFERRAL, "referral-target"), (reg.REFERRAL, "psychologist"),
-                                         (reg.EMERGENCY_ACCESS, "emergency-physician")])
+                                         (reg.EMERGENCY_ACCESS, "emergency-physician"),
+                                         (reg.SECONDARY_USE, "researcher"), (reg.SECONDARY_USE, "gp")])
         until = int(time.time() * 1000) + self.random.choice([1500, 3600000])
         self.fact(grant_given=reg.GrantGiven(patient=self.patient(), actor=self.actor(), role=role, kind=kind,
-                                             max_level=self.random.choice(LEVELS), until_ms=until, purpose="test",
+                                             max_level=self.random.choice(LEVELS), until_ms=until,
+                                             purpose=self.random.choice(["research", "research", "quality"]),
                                              justification="test"))
 
     def grant_ended(self):
@@ -138,6 +153,15 @@ class Scenario:
     def replay_to_all(self):
         self.fact(replayed=reg.Replayed(patient=self.patient(), reason="test"))
 
+    def verify(self):
+        """Of what was entered lately; who stands for it has mostly not received it, and is refused."""
+        unverified = [(event_id, about) for event_id, about in list(self.events.items())[-40:] if about[1] in CARERS]
+        if not unverified:
+            return
+        event_id, _ = self.random.choice(unverified)
+        for actor in ACTORS:
+            self.fact(event_verified=reg.EventVerified(event_id=event_id, actor_name=actor))
+
     def death(self):
         self.fact(death_recorded=reg.DeathRecorded(patient=self.patient(), mistaken=self.random.random() < 0.6))
 
@@ -151,6 +175,8 @@ class Scenario:
 
     def event(self):
         kind, patient, author = self.random.choice(TYPES), self.random.choice(PATIENTS), self.actor()
+        if self.random.random() < 0.2:
+            author = self.random.choice(CARERS)
         e = ev.Event(id=c.uuid7(), type=kind, urgency=self.random.choice([0, 0, 0, 1, 2, 3]),
                      confidentiality=self.random.choice([0, 0, 0, 0, ev.NORMAL, ev.RESTRICTED]))
         e.patient.identifiers.add(system=c.SYSTEM, value=patient)
@@ -166,6 +192,7 @@ class Scenario:
         try:
             self.publisher.publish_one(e)
             self.events[e.id] = e.patient.identifiers[0].value, e.author.actor
+            self.types[e.id] = model.type_name(kind)
             self.originals[e.id] = e.amends or e.retracts
         except c.Refused as refused:
             self.refused(refused)
@@ -184,10 +211,10 @@ class Scenario:
 
     def run(self):
         steps = ([self.event] * 50 + [self.member_added] * 8 + [self.member_ended] * 3 + [self.consent_given] * 5 +
-                 [self.consent_withdrawn] * 3 + [self.exclusion_set] * 3 + [self.exclusion_lifted] * 3 +
+                 [self.consent_withdrawn] * 3 + [self.exclusion_set] * 2 + [self.exclusion_lifted] * 5 +
                  [self.grant_given] * 5 + [self.grant_ended] * 2 + [self.standing] * 3 + [self.inbox] * 2 +
                  [self.death] * 2 + [self.policy] + [self.access_set] * 5 + [self.access_lifted] * 2 + [self.merge] +
-                 [self.separate] * 2 + [self.replay] * 3 + [self.replay_to_all])
+                 [self.separate] * 2 + [self.replay] * 3 + [self.replay_to_all] + [self.verify] * 12)
         for _ in range(STEPS):
             self.random.choice(steps)()
             if self.random.random() < 0.05:
@@ -249,6 +276,40 @@ class RecomputeTest(unittest.TestCase):
         print("    " + ", ".join(f"{n} {cause} {outcome}" for (cause, outcome), n in sorted(seen.items())))
         self.assertIn(("REPLAY", "DELIVER"), seen)
         self.assertIn(("LATE_JOINER", "DELIVER"), seen)
+        self.assertIn(("VERIFIED", "DELIVER"), seen)
+
+    def test_a_verification_goes_to_all_who_received_the_event_once(self):
+        state, told, expected = model.State(), {}, {}
+        for entry in self.entries:
+            if entry.HasField("fact") and entry.fact.fact.HasField("event_verified"):
+                place, event, decisions = next((place, event, decisions) for place, (event, decisions)
+                                               in state.events.items()
+                                               if event.event.id == entry.fact.fact.event_verified.event_id)
+                received = {a for a, d in decisions.items() if d.outcome == log.DELIVER and not d.notice}
+                verifier = state.names[entry.fact.fact.event_verified.actor_name]
+                self.assertIn(verifier, received, "it has received the event")
+                self.assertFalse(state.actors[verifier].enters_unverified())
+                self.assertEqual(entry.patient, event.patient)
+                self.assertTrue(event.event.unverified)
+                decided = model.Question(state, event, entry).decide(verifier)
+                self.assertTrue(decided.outcome == log.DELIVER or decided.reason in (log.NOT_SUBSCRIBED, log.INBOX_FULL),
+                                f"place {entry.place}: {decided}")
+                expected[entry.place] = received if place not in state.verified else set()
+            elif entry.HasField("later") and entry.later.cause == log.VERIFIED:
+                told.setdefault(entry.later.because, set()).add(entry.later.decision.actor)
+            state.apply(entry)
+        self.assertTrue(expected, "nothing was verified")
+        self.assertEqual({place: told.get(place, set()) for place in expected}, expected)
+        print(f"    {len(expected)} verifications, {sum(map(len, told.values()))} told")
+
+    def test_what_the_person_or_a_carer_enters_is_unverified_and_of_their_own_people(self):
+        seen = 0
+        for state, entry, question in self.questions():
+            publisher = state.actors.get(entry.actor)
+            self.assertEqual(entry.event.unverified, bool(publisher and publisher.enters_unverified()))
+            self.assertTrue(question.may_enter(), f"place {entry.place}")
+            seen += entry.event.unverified
+        self.assertGreater(seen, 5)
 
     def test_every_replay_ends_and_says_what_came_of_it(self):
         counts, ends = {}, {}
@@ -275,7 +336,13 @@ class RecomputeTest(unittest.TestCase):
                 not_kept.add(event_id)
                 if original in not_kept:
                     continue  # a later consent does not revive it
-                person = state.deciding(self.scenario.numbers[self.scenario.events[event_id][0]])
+                patient, publisher = self.scenario.events[event_id]
+                person = state.deciding(self.scenario.numbers[patient])
+                if publisher in CARERS and not any(
+                        r.actor == state.names[publisher] and model.in_force(r, entry.at_ms)
+                        and (not r.types or self.scenario.types[event_id] in r.types)
+                        for r in person.members + person.grants):
+                    continue  # nobody of theirs
                 in_force = [x for x in person.consents
                             if model.in_force(x, entry.at_ms) and model.CONTINUITY in x.purposes]
                 self.assertEqual(in_force, [], f"place {entry.place}: there was consent")

@@ -1,120 +1,7 @@
-/* What can happen: made at random from a seed alone, so that any part of it can be left out; written and read as text,
- * an operation to a line. */
-#include <stdio.h>
-#include <stdlib.h>
+/* What can happen: made at random from a seed alone, so that any part of it can be left out. */
 #include <string.h>
 
 #include "rules.h"
-
-const char *const actor_names[ACTORS + 1] = {"", "az", "gp", "apo", "nurse", "kas"};
-const char *const role_names[ROLES] = {"",
-                                       "gp",
-                                       "pharmacist",
-                                       "home-nurse",
-                                       "home-care",
-                                       "coordinator",
-                                       "case-manager",
-                                       "insurer",
-                                       "referral-target",
-                                       "emergency-physician"};
-const char *const type_names[TYPES] = {"",
-                                       "InclusionFlagged",
-                                       "HospitalDischarge",
-                                       "MedicationChanged",
-                                       "FallReported",
-                                       "PatientDeceased",
-                                       "EmergencyAccessUsed"};
-static const char *const level_names[] = {"", "administrative", "care", "clinical"};
-static const char *const grant_names[] = {"", "case-management", "insurance", "referral", "emergency-access"};
-
-static const char *const kind_names[OP_KINDS] = {
-    [EVENT] = "event",       [AGAIN] = "again",     [CONFLICT] = "conflict", [CONSENT] = "consent",
-    [WITHDRAW] = "withdraw", [MEMBER] = "member",   [LEAVE] = "leave",       [GRANT] = "grant",
-    [REVOKE] = "revoke",     [EXCLUDE] = "exclude", [READMIT] = "readmit",   [SETTING] = "setting",
-    [LIFT] = "lift",         [DEATH] = "death",     [MERGE] = "merge",       [SEPARATE] = "separate",
-    [STANDING] = "standing", [SUBSCRIBE] = "inbox", [SETTLE] = "settle",     [REPLAY] = "replay",
-    [ATTACH] = "attach",     [DETACH] = "detach",   [ACK] = "ack",           [WAIT_MS] = "wait",
-    [COMMIT] = "commit",     [CRASH] = "crash"};
-
-#define NAMES(list) list, (int)(sizeof(list) / sizeof *(list))
-
-static const struct {
-    const char *name;
-    const char *const *values;
-    int n;
-} fields[FIELDS] = {
-    [ID] = {"id", NULL, 0},
-    [ACTOR] = {"actor", NAMES(actor_names)},
-    [PERSON] = {"person", NULL, 0},
-    [OTHER] = {"other", NULL, 0},
-    [ROLE] = {"role", NAMES(role_names)},
-    [TYPE] = {"type", NAMES(type_names)},
-    [LEVEL] = {"level", NAMES(level_names)},
-    [KIND] = {"kind", NAMES(grant_names)},
-    [FROM] = {"from-ms", NULL, 0},
-    [UNTIL] = {"until-ms", NULL, 0},
-    [ORIGINAL] = {"original", NULL, 0},
-    [PURPOSES] = {"purposes", NULL, 0},
-    [NAME] = {"name", NULL, 0},
-    [TO_ROLE] = {"to-role", NAMES(role_names)},
-    [TO_ACTOR] = {"to-actor", NAMES(actor_names)},
-    [PROOF] = {"proof", NULL, 0},
-    [URGENT] = {"urgent", NULL, 0},
-    [CONFIDENTIAL] = {"confidential", NULL, 0},
-    [RETRACTS] = {"retracts", NULL, 0},
-    [RELAXES] = {"relaxes", NULL, 0},
-    [YES] = {"yes", NULL, 0},
-    [MS] = {"ms", NULL, 0},
-};
-
-/* ---- As text ---------------------------------------------------------------------------------------------------- */
-
-void op_write(const struct op *op, char *line, size_t size)
-{
-    size_t n = (size_t)snprintf(line, size, "%s", kind_names[op->kind]);
-    for (int field = 0; field < FIELDS && n < size; field++) {
-        if (!op->v[field])
-            continue;
-        if (fields[field].values)
-            n += (size_t)snprintf(line + n, size - n, " %s=%s", fields[field].name, fields[field].values[op->v[field]]);
-        else
-            n += (size_t)snprintf(line + n, size - n, " %s=%lld", fields[field].name, op->v[field]);
-    }
-}
-
-static bool field_read(const char *word, struct op *op)
-{
-    size_t length = strcspn(word, "=");
-    for (int field = 0; field < FIELDS; field++) {
-        if (strlen(fields[field].name) != length || strncmp(word, fields[field].name, length) != 0)
-            continue;
-        if (!fields[field].values)
-            return op->v[field] = strtoll(word + length + 1, NULL, 10), true;
-        for (int i = 0; i < fields[field].n; i++)
-            if (strcmp(fields[field].values[i], word + length + 1) == 0)
-                return op->v[field] = i, true;
-    }
-    return false;
-}
-
-bool op_read(const char *line, struct op *op)
-{
-    char copy[512], *rest = NULL;
-    snprintf(copy, sizeof copy, "%s", line);
-    *op = (struct op){.kind = OP_KINDS};
-    const char *word = strtok_r(copy, " \n", &rest);
-    for (int kind = 0; word && kind < OP_KINDS; kind++)
-        if (strcmp(word, kind_names[kind]) == 0)
-            op->kind = (enum op_kind)kind;
-    if (op->kind == OP_KINDS)
-        return false;
-    while ((word = strtok_r(NULL, " \n", &rest)))
-        if (!strchr(word, '=') || !field_read(word, op))
-            return false;
-    return true;
-}
-
-/* ---- At random -------------------------------------------------------------------------------------------------- */
 
 static uint64_t state;
 
@@ -151,7 +38,7 @@ static long long some_role(void)
 
 static void some_event(struct op *op, const struct op *ops, size_t n)
 {
-    op->v[ACTOR] = chance(60) ? AZ_A : chance(60) ? GP_A : some_actor();
+    op->v[ACTOR] = chance(50) ? AZ_A : chance(45) ? GP_A : chance(50) ? CARER_A : some_actor();
     op->v[TYPE] = chance(92) ? 1 + below(DECEASED_T - 1) : DECEASED_T;
     op->v[URGENT] = chance(50);
     op->v[CONFIDENTIAL] = chance(12);
@@ -179,16 +66,26 @@ static void some_event(struct op *op, const struct op *ops, size_t n)
 static void some_relation(struct op *op, bool grant)
 {
     op->v[ACTOR] = some_actor();
-    op->v[ROLE] = some_role();
+    op->v[ROLE] = op->v[ACTOR] == CARER_A && chance(80) ? CARER_R : some_role();
     op->v[FROM] = chance(12) ? some_ms() : 0;
     op->v[UNTIL] = chance(35) ? op->v[FROM] + some_ms() : chance(3) ? -1 : 0;
     op->v[PROOF] = !grant && chance(10);
-    if (!grant)
+    if (!grant) {
+        op->v[LEVEL] = chance(15) ? 1 + below(3) : 0;
+        op->v[SCOPE] = chance(20) ? 2 * (1 + below((1 << (TYPES - 1)) - 1)) : 0;
         return;
+    }
     op->v[KIND] = below(GRANTS);
     op->v[LEVEL] = chance(30) ? 1 + below(3) : 0;
     if (op->v[KIND] == CASE_MANAGEMENT && chance(70))
         op->v[ROLE] = CASE_MANAGER_R;
+    if (op->v[KIND] != SECONDARY_USE)
+        return;
+    op->v[PURPOSES] = chance(60) ? RESEARCH_P : chance(80) ? QUALITY_P : CARE_P;
+    if (chance(85))
+        op->v[LEVEL] = 1 + below(3);
+    if (chance(85))
+        op->v[UNTIL] = op->v[FROM] + some_ms();
 }
 
 /* Is the same event known in a text so far? */
@@ -202,6 +99,18 @@ static long long some_known_event(const struct op *ops, size_t n)
     return 1;
 }
 
+/* Mostly one of mia's, that there is something to verify. */
+static long long some_of_mia(const struct op *ops, size_t n)
+{
+    long long id = some_known_event(ops, n);
+    for (int tries = 0; tries < 12 && n; tries++) {
+        const struct op *one = &ops[below((long long)n)];
+        if (one->kind == EVENT && one->v[ACTOR] == CARER_A)
+            id = one->v[ID];
+    }
+    return id;
+}
+
 static void fill(struct op *op, const struct op *ops, size_t n)
 {
     op->v[PERSON] = chance(40) ? 0 : below(PERSONS); /* one of whom more happens */
@@ -212,8 +121,9 @@ static void fill(struct op *op, const struct op *ops, size_t n)
         break;
     case SETTLE:
         op->v[YES] = chance(70);
-        op->v[ACTOR] = some_actor();
-        op->v[ID] = some_known_event(ops, n);
+        op->v[ACTOR] = chance(50) ? some_actor() : 0;
+        op->v[ID] = chance(30) ? some_known_event(ops, n) : 0;
+        op->v[ACTOR] = op->v[ID] ? some_actor() : op->v[ACTOR];
         op->v[PERSON] = 0;
         break;
     case REPLAY:
@@ -225,13 +135,13 @@ static void fill(struct op *op, const struct op *ops, size_t n)
         op->v[PERSON] = 0;
         break;
     case CONSENT:
-        op->v[PURPOSES] = chance(85) ? CARE_P | (chance(30) ? RESEARCH_P : 0) : below(3);
+        op->v[PURPOSES] = chance(75) ? CARE_P | (chance(35) ? RESEARCH_P : 0) : below(ALL_P + 1);
         op->v[LEVEL] = chance(25) ? 1 + below(3) : 0;
         op->v[FROM] = chance(10) ? some_ms() : 0;
         op->v[UNTIL] = chance(25) ? op->v[FROM] + some_ms() : 0;
         break;
     case WITHDRAW:
-        op->v[PURPOSES] = chance(60) ? 0 : 1 + below(2);
+        op->v[PURPOSES] = chance(60) ? 0 : 1 + below(ALL_P);
         break;
     case MEMBER:
     case GRANT:
@@ -244,15 +154,31 @@ static void fill(struct op *op, const struct op *ops, size_t n)
         break;
     case EXCLUDE:
     case READMIT:
+        op->v[ACTOR] = some_actor();
+        break;
     case ATTACH:
     case DETACH:
     case ACK:
     case STANDING:
     case SUBSCRIBE:
         op->v[ACTOR] = some_actor();
-        op->v[YES] = (op->kind == STANDING || op->kind == SUBSCRIBE) && chance(40);
-        if (op->kind != EXCLUDE && op->kind != READMIT)
-            op->v[PERSON] = 0;
+        op->v[PERSON] = 0;
+        op->v[YES] = op->kind != ATTACH && op->kind != DETACH && chance(25);
+        op->v[ROOM] = op->kind == SUBSCRIBE && chance(25) ? 1 + below(6) : 0;
+        break;
+    case END_ACTOR:
+    case CLOSE:
+        op->v[ACTOR] = KAS_A; /* that not everybody is gone in the end */
+        op->v[PERSON] = 0;
+        break;
+    case POLICY:
+        op->v[PERSON] = 0;
+        op->v[YES] = chance(35);
+        break;
+    case VERIFY:
+        op->v[ID] = chance(30) ? some_of_mia(ops, n) : 0;
+        op->v[ACTOR] = op->v[ID] || chance(30) ? some_actor() : 0;
+        op->v[PERSON] = 0;
         break;
     case SETTING:
     case LIFT:
@@ -268,7 +194,7 @@ static void fill(struct op *op, const struct op *ops, size_t n)
         op->v[UNTIL] = chance(30) ? op->v[FROM] + some_ms() : 0;
         break;
     case DEATH:
-        op->v[YES] = chance(70);
+        op->v[YES] = chance(80);
         break;
     case MERGE:
     case SEPARATE:
@@ -287,11 +213,11 @@ static void fill(struct op *op, const struct op *ops, size_t n)
 size_t scenario_random(uint64_t seed, size_t n, struct op *ops)
 {
     static const int weights[OP_KINDS] = {
-        [EVENT] = 240,  [AGAIN] = 20, [CONFLICT] = 6, [CONSENT] = 34,  [WITHDRAW] = 14, [MEMBER] = 60,
-        [LEAVE] = 16,   [GRANT] = 30, [REVOKE] = 8,   [EXCLUDE] = 10,  [READMIT] = 12,  [SETTING] = 34,
-        [LIFT] = 24,    [DEATH] = 8,  [MERGE] = 8,    [SEPARATE] = 12, [STANDING] = 14, [SUBSCRIBE] = 12,
-        [SETTLE] = 24,  [REPLAY] = 3, [ATTACH] = 26,  [DETACH] = 24,   [ACK] = 60,      [WAIT_MS] = 36,
-        [COMMIT] = 100, [CRASH] = 6};
+        [EVENT] = 240,  [AGAIN] = 20, [CONFLICT] = 6, [CONSENT] = 34,  [WITHDRAW] = 12, [MEMBER] = 60,
+        [LEAVE] = 14,   [GRANT] = 36, [REVOKE] = 8,   [EXCLUDE] = 7,   [READMIT] = 14,  [SETTING] = 34,
+        [LIFT] = 30,    [DEATH] = 8,  [MERGE] = 6,    [SEPARATE] = 12, [STANDING] = 16, [SUBSCRIBE] = 16,
+        [SETTLE] = 30,  [REPLAY] = 2, [ATTACH] = 34,  [DETACH] = 14,   [ACK] = 70,      [WAIT_MS] = 40,
+        [COMMIT] = 100, [CRASH] = 6,  [VERIFY] = 24,  [POLICY] = 6,    [END_ACTOR] = 1, [CLOSE] = 1};
     int total = 0;
     state = seed * 1000003u;
     for (int kind = 0; kind < OP_KINDS; kind++)

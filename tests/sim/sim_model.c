@@ -162,13 +162,16 @@ struct right model_right(const struct sim *sim, const struct event_sim *event, e
 {
     struct right right = {RIGHT_NONE, 0, false};
     struct state state = state_at(sim, event->patient, (int)actor, through);
-    if (state.standing == 2)
+    if (state.standing == 3 || state.excluded || state.deceased || actor == event->publisher)
+        return right;
+    int level = best_level(&state, event, now_ms);
+    if (level == 0)
+        return right;
+    if (state.standing == 2) {
         right.is = RIGHT_HOLD;
-    if (state.standing != 1 || state.excluded || state.deceased || actor == event->publisher)
         return right;
-    right.level = best_level(&state, event, now_ms);
-    if (right.level == 0)
-        return right;
+    }
+    right.level = level;
     for (int inbox = 0; inbox < INBOXES; inbox++) {
         if (inbox_actors[inbox] != actor || model_closed(sim, inbox, through) ||
             !(model_inbox_types(sim, inbox, through) >> event->type & 1))

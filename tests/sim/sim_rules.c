@@ -1,10 +1,12 @@
 /* Random scenarios on a hub's core, compared with the reference model of the rules; see rules.h. A scenario that fails
  * is made as small as it gets and printed: as it stands, it can be played again.
  *
- *     sim_rules [--seed N] [--seeds N] [--ops N] [--verbose]
+ *     sim_rules [--seed N] [--seeds N] [--ops N] [--verbose] [--counts]
+ *               without --seeds: the scenarios that found something once, then 40
  *     sim_rules --play FILE     one scenario, as it was printed; - is the standard input
  *     sim_rules --print         the scenario of a seed, as text */
 #include <fcntl.h>
+#include <glob.h>
 #include <poll.h>
 #include <signal.h>
 #include <stdio.h>
@@ -172,30 +174,7 @@ static size_t read_scenario(const char *path, struct op *ops)
     return n;
 }
 
-static void add(struct counts *all, const struct counts *one)
-{
-    all->events += one->events;
-    all->not_kept += one->not_kept;
-    all->refused += one->refused;
-    all->facts += one->facts;
-    all->deliveries += one->deliveries;
-    all->notices += one->notices;
-    all->withdrawn += one->withdrawn;
-    all->held += one->held;
-    all->later += one->later;
-    all->expired += one->expired;
-    all->crashes += one->crashes;
-}
-
-static void say(const struct counts *c)
-{
-    printf("%llu events kept, %llu not kept, %llu facts, %llu refused; %llu deliveries, %llu notices, %llu withdrawn, "
-           "%llu held, %llu later, %llu ended by date, %llu crashes\n",
-           c->events, c->not_kept, c->facts, c->refused, c->deliveries, c->notices, c->withdrawn, c->held, c->later,
-           c->expired, c->crashes);
-}
-
-static int run(uint64_t seed, uint64_t seeds, size_t n_ops, bool verbose, bool small)
+static int run(uint64_t seed, uint64_t seeds, size_t n_ops, bool verbose, bool small, bool table)
 {
     static struct op ops[OPS];
     struct counts all = {0};
@@ -210,43 +189,73 @@ static int run(uint64_t seed, uint64_t seeds, size_t n_ops, bool verbose, bool s
         }
         if (verbose) {
             printf("seed %llu: ", (unsigned long long)(seed + i));
-            say(&outcome.counts);
+            counts_say(&outcome.counts);
         }
-        add(&all, &outcome.counts);
+        counts_add(&all, &outcome.counts);
     }
-    say(&all);
+    counts_say(&all);
+    if (table)
+        counts_table(&all);
     printf("%llu seeds from %llu, %zu operations each: the hub does what the rules say\n", (unsigned long long)seeds,
            (unsigned long long)seed, n_ops);
     return 0;
 }
 
-static int play_file(const char *path)
+static bool play_file(const char *path, struct outcome *outcome)
 {
     static struct op ops[OPS];
-    struct outcome outcome;
     size_t n = read_scenario(path, ops);
-    try(ops, n, &outcome);
-    if (outcome.failed)
-        report(ops, n, false, &outcome);
-    else
-        say(&outcome.counts);
-    return outcome.failed;
+    try(ops, n, outcome);
+    if (outcome->failed)
+        report(ops, n, false, outcome);
+    return !outcome->failed;
+}
+
+static int play_one(const char *path)
+{
+    struct outcome outcome;
+    if (!play_file(path, &outcome))
+        return 1;
+    counts_say(&outcome.counts);
+    return 0;
+}
+
+/* What has found something once is played first, each time. */
+static int play_found(void)
+{
+    glob_t found = {0};
+    struct outcome outcome;
+    int failed = 0;
+    if (glob(CAREHUB_FOUND "/*.txt", 0, NULL, &found) != 0) {
+        fprintf(stderr, "sim_rules: there are no scenarios in %s\n", CAREHUB_FOUND);
+        return 1;
+    }
+    for (size_t i = 0; i < found.gl_pathc; i++)
+        if (!play_file(found.gl_pathv[i], &outcome)) {
+            printf("# %s\n", found.gl_pathv[i]);
+            failed = 1;
+        }
+    printf("%zu scenarios that found something once were played again\n", found.gl_pathc);
+    globfree(&found);
+    return failed;
 }
 
 int main(int argc, char **argv)
 {
     static struct op ops[OPS];
-    uint64_t seed = 1, seeds = 40, n = 300;
-    bool verbose = false, small = true, show = false;
+    uint64_t seed = 1, seeds = 0, n = 300;
+    bool verbose = false, small = true, show = false, table = false;
     for (int i = 1; i < argc; i++) {
         if (strcmp(argv[i], "--verbose") == 0)
             verbose = true;
         else if (strcmp(argv[i], "--no-shrink") == 0)
             small = false;
+        else if (strcmp(argv[i], "--counts") == 0)
+            table = true;
         else if (strcmp(argv[i], "--print") == 0)
             show = true;
         else if (i + 1 < argc && strcmp(argv[i], "--play") == 0)
-            return play_file(argv[i + 1]);
+            return play_one(argv[i + 1]);
         else if (i + 1 < argc && strcmp(argv[i], "--seed") == 0)
             seed = strtoull(argv[++i], NULL, 10);
         else if (i + 1 < argc && strcmp(argv[i], "--seeds") == 0)
@@ -258,14 +267,15 @@ int main(int argc, char **argv)
     }
     if (n < 1 || n > OPS) {
         fprintf(stderr,
-                "usage: sim_rules [--seed N] [--seeds N] [--ops N (at most %d)] [--verbose] [--no-shrink]\n"
+                "usage: sim_rules [--seed N] [--seeds N] [--ops N (at most %d)] [--verbose] [--counts] "
+                "[--no-shrink]\n"
                 "       sim_rules [--seed N] [--ops N] --print\n"
                 "       sim_rules --play FILE\n",
                 OPS);
         return 2;
     }
     if (!show)
-        return run(seed, seeds, n, verbose, small);
+        return (seeds == 0 && play_found()) || run(seed, seeds ? seeds : 40, n, verbose, small, table);
     print(ops, scenario_random(seed, n, ops));
     return 0;
 }

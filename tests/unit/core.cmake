@@ -1,5 +1,5 @@
 # The core, driven message by message.
-foreach(name access as_of core core_edges expiry identity_facts later policy_diff)
+foreach(name access as_of backup core core_edges emergency_list erasure erasure_bytes expiry identity_facts later persons policy_diff purposes report_query scrub verify)
   add_executable(test_${name} ${CMAKE_CURRENT_LIST_DIR}/test_${name}.c ${CMAKE_CURRENT_LIST_DIR}/core_fixture.c)
   target_link_libraries(test_${name} PRIVATE carehub_core PkgConfig::CMOCKA carehub_options)
   target_compile_definitions(test_${name} PRIVATE
@@ -7,5 +7,10 @@ foreach(name access as_of core core_edges expiry identity_facts later policy_dif
   add_test(NAME unit.${name} COMMAND test_${name})
   set_tests_properties(unit.${name} PROPERTIES TIMEOUT 120)
 endforeach()
-# This one opens the database beside the hub, to make it one of an older version.
+# These open the database beside the hub: to make it one of an older version, to damage it.
 target_link_libraries(test_later PRIVATE PkgConfig::SQLITE3)
+target_link_libraries(test_scrub PRIVATE PkgConfig::SQLITE3)
+target_link_libraries(test_erasure PRIVATE PkgConfig::SQLITE3)
+target_link_libraries(test_erasure_bytes PRIVATE PkgConfig::SQLITE3)
+target_link_libraries(test_backup PRIVATE PkgConfig::SQLITE3)
+target_link_libraries(test_persons PRIVATE PkgConfig::SQLITE3)

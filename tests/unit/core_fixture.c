@@ -1,5 +1,6 @@
 #include "core_fixture.h"
 
+#include <ftw.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -72,8 +73,17 @@ void hub_open(struct hub *hub)
                                  .master_key = hub->master_key,
                                  .policy_text = hub->policy,
                                  .first_operator = operator_key,
-                                 .disk_reserve_bytes = 1};
-    struct core_output output = {on_send, on_session, on_settled, on_standings, on_room, NULL, hub};
+                                 .disk_reserve_bytes = 1,
+                                 .tlog = {.directory = hub->tlog[0] ? hub->tlog : NULL,
+                                          .origin = "test.example/log",
+                                          .every_s = 1,
+                                          .every_entries = 1000}};
+    struct core_output output = {.send = on_send,
+                                 .session = on_session,
+                                 .settled = on_settled,
+                                 .standings = on_standings,
+                                 .room = on_room,
+                                 .ctx = hub};
     hub->core = core_open(&config, &output, now(hub), error);
     if (!hub->core)
         fail_msg("core_open: %s", error);
@@ -120,18 +130,18 @@ void hub_crash(struct hub *hub)
         hub_hello(hub, session);
 }
 
+static int forget_file(const char *path, const struct stat *about, int what, struct FTW *at)
+{
+    (void)about, (void)what, (void)at;
+    return remove(path);
+}
+
 int hub_teardown(void **state)
 {
     struct hub *hub = *state;
-    static const char *const suffixes[] = {"", "-wal", "-shm"};
     core_close(&hub->core);
     hub_clear(hub);
-    for (int i = 0; i < 3; i++) {
-        char path[128];
-        snprintf(path, sizeof path, "%s%s", hub->database, suffixes[i]);
-        unlink(path);
-    }
-    rmdir(hub->directory);
+    nftw(hub->directory, forget_file, 8, FTW_DEPTH | FTW_PHYS);
     free(hub->policy);
     free(hub);
     return 0;

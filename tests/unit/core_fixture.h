@@ -19,6 +19,7 @@ struct hub {
     struct core *core;
     char directory[64], database[96];
     uint8_t master_key[32];
+    char tlog[96]; /* the audit log's directory; "": none is kept */
     char *policy;
     int64_t now_ms;
     struct {

@@ -114,6 +114,7 @@ static void what_a_carer_enters_is_unverified_whatever_its_software_says(void **
 {
     struct hub *hub = region(state);
     hub_fact_good(hub, "{\"actorSet\":{\"name\":\"az\",\"kind\":\"INFORMAL_CARER\"}}");
+    hub_fact_good(hub, "{\"memberAdded\":{" P1 ",\"actor\":\"az\",\"role\":\"informal-carer\"}}");
     hub_publish(hub, HOSPITAL, 1, DISCHARGE);
     hub_clear(hub);
     hub_attach(hub, GP, "gp", 10);

@@ -52,6 +52,8 @@ static void receive_as(const char *text)
     receivers = settings_of(text);
 }
 
+static const char *verified_by; // of all that is written
+
 // What is written of an event, as its level's view of it.
 static enum carehub_written written_as(const char *json, const char *original_json, Carehub__V1__Level level,
                                        bool notice, struct carehub_parcel *parcel)
@@ -73,7 +75,8 @@ static enum carehub_written written_as(const char *json, const char *original_js
                                                 .receiver = setting_named(receivers, "receiver"),
                                                 .number = 7,
                                                 .attempt = 1,
-                                                .now_ms = NOW_MS};
+                                                .now_ms = NOW_MS,
+                                                .verified_by = verified_by};
     *parcel = (struct carehub_parcel){0};
     enum carehub_written written = carehub_format.write(format, &departure, parcel);
     assert_int_equal(written == CAREHUB_WRITTEN, parcel->bytes != NULL);
@@ -415,10 +418,29 @@ static void what_nobody_verified_is_a_preliminary_result(void **state)
     free(message);
 }
 
+// The same report, by its number, in another message: final now.
+static void what_was_verified_since_is_a_final_result(void **state)
+{
+    static const char event[] = "{" ENVELOPE "\"author\":{\"unverified\":true},\"carerStrain\":{\"score\":\"12\"}}";
+    (void)state;
+    char *before = message_of(event);
+    verified_by = "dr-janssens";
+    char *after = message_of(event);
+    verified_by = NULL;
+    assert_non_null(strstr(after, "|||F\rNTE|1||Verified by dr-janssens\r"));
+    assert_non_null(strstr(after, "OBX|1|NM|score^Score^99CAREHUB||12||||||F\r"));
+    const char *number = strstr(before, "OBR|"), *again = strstr(after, "OBR|");
+    assert_memory_equal(number, again, 40);
+    assert_string_not_equal(before, after);
+    assert_int_not_equal(strncmp(strstr(before, "ORU^R01"), strstr(after, "ORU^R01"), 40), 0); /* MSH-10 */
+    free(before);
+    free(after);
+}
+
 static void each_type_has_its_message_or_none(void **state)
 {
-    static const char *const nothing[] = {"InclusionFlagged", "CoordinationChanged", "TaskAssigned", "CaseConference",
-                                          "ReferralMade"};
+    static const char *const nothing[] = {"InclusionFlagged", "CoordinationChanged", "TaskAssigned",
+                                          "CaseConference",   "ReferralMade",        "EmergencyAccessUsed"};
     (void)state;
     for (int type = 1; type <= EVENT_TYPE_MAX; type++) {
         const char *name = event_type_name((Carehub__V1__EventType)type);
@@ -655,6 +677,7 @@ int main(void)
         cmocka_unit_test(a_view_without_the_changes_is_a_report),
         cmocka_unit_test(what_was_observed_is_an_oru_with_proper_value_types),
         cmocka_unit_test(what_nobody_verified_is_a_preliminary_result),
+        cmocka_unit_test(what_was_verified_since_is_a_final_result),
         cmocka_unit_test(each_type_has_its_message_or_none),
         cmocka_unit_test(awkward_characters_come_through),
         cmocka_unit_test(the_same_event_is_the_same_message),

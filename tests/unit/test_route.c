@@ -161,7 +161,6 @@ static const struct {
 } breakages[] = {
     {break_retract, OUTCOME(WITHHOLD), REASON(NOTHING_TO_RETRACT), false},
     {break_known, OUTCOME(WITHHOLD), REASON(DECISION_FAILED), true},
-    {break_standing_suspended, OUTCOME(HOLD), REASON(ACTOR_SUSPENDED), true},
     {break_standing_ended, OUTCOME(WITHHOLD), REASON(ACTOR_ENDED), false},
     {break_excluded, OUTCOME(WITHHOLD), REASON(EXCLUDED_BY_PERSON), false},
     {break_ended, OUTCOME(WITHHOLD), REASON(RELATION_ENDED), false},
@@ -173,6 +172,7 @@ static const struct {
     {break_consent, OUTCOME(WITHHOLD), REASON(NO_CONSENT), false},
     {break_deceased, OUTCOME(WITHHOLD), REASON(PERSON_DECEASED), false},
     {break_own, OUTCOME(WITHHOLD), REASON(OWN_EVENT), false},
+    {break_standing_suspended, OUTCOME(HOLD), REASON(ACTOR_SUSPENDED), false},
     {break_inbox, OUTCOME(WITHHOLD), REASON(NOT_SUBSCRIBED), false},
 };
 
@@ -528,6 +528,16 @@ static void a_suspended_receiver_of_the_original_is_held(void **state)
     expect(GP, OUTCOME(HOLD), REASON(ACTOR_SUSPENDED));
 }
 
+static void a_notice_for_a_suspended_actor_is_held_as_one(void **state)
+{
+    (void)state;
+    case_original(&c, GP, OUTCOME(DELIVER), LEVEL(LEVEL_CLINICAL));
+    c.actors[GP].standing = CAREHUB__V1__STANDING__SUSPENDED;
+    c.card.n_consents = 0;
+    expect(GP, OUTCOME(HOLD), REASON(ACTOR_SUSPENDED));
+    assert_true(decided(GP).notice);
+}
+
 static void the_publisher_of_a_correction_is_not_told_of_it(void **state)
 {
     (void)state;
@@ -645,6 +655,7 @@ int main(void)
         ROUTE_TEST(the_newly_entitled_get_an_amendment_and_never_a_retraction),
         ROUTE_TEST(who_had_only_a_notice_gets_only_a_notice),
         ROUTE_TEST(a_suspended_receiver_of_the_original_is_held),
+        ROUTE_TEST(a_notice_for_a_suspended_actor_is_held_as_one),
         ROUTE_TEST(the_publisher_of_a_correction_is_not_told_of_it),
         ROUTE_TEST(a_notice_waits_for_a_full_inbox),
         ROUTE_TEST(an_explanation_lists_the_rules_in_order_and_the_one_that_decided),

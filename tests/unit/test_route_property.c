@@ -242,7 +242,7 @@ static void well_formed(struct route_case *c, uint32_t number)
         MUST(deliver == (decision.n_inboxes > 0));
         MUST(deliver == ((int)decision.reason >= 1 && (int)decision.reason < 20));
         MUST((decision.level > 0) == (deliver && !decision.notice));
-        MUST(!decision.notice || decision.reason == REASON(CORRECTION_NOTICE));
+        MUST(!decision.notice || decision.reason == REASON(CORRECTION_NOTICE) || decision.outcome == OUTCOME(HOLD));
         for (uint32_t i = 0; i < decision.n_inboxes; i++) {
             const struct route_inbox *inbox = &c->actors[actor].inboxes[decision.inboxes[i] % 10];
             MUST(decision.inboxes[i] / 10 == actor && decision.inboxes[i] % 10 < c->actors[actor].n_inboxes);

@@ -12,6 +12,7 @@ enum { EXIT_USAGE = 2, QUEUE_BYTES_MAX = 32 << 20 };
 static const char usage[] =
     "usage: carehub-bench [--scenario NAME] [OPTIONS]\n"
     "       carehub-bench formats | adapter [--help]\n"
+    "       carehub-bench-decide [--help]\n"
     "\n"
     "Measures a hub: starts a carehubd of its own in a temporary directory, registers a region, lets "
     "publishers and\n"

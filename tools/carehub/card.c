@@ -67,10 +67,33 @@ static void cells_actor(struct table *table, struct style style, const Carehub__
     table_cell(table, TONE_PLAIN, "%s", story_role(member_of(listed)->role, style));
 }
 
+/* "care data; fall, message to the team": what the membership is limited to; empty: nothing. */
+static void scope_text(struct style style, const Carehub__V1__PatientCard__Member *m, char text[TEXT_BYTES])
+{
+    size_t used = (size_t)snprintf(text, TEXT_BYTES, "%s", m->max_level ? story_level(m->max_level, style) : "");
+    for (size_t i = 0; i < m->n_types && used < TEXT_BYTES; i++)
+        used += (size_t)snprintf(text + used, TEXT_BYTES - used, "%s%s",
+                                 i      ? ", "
+                                 : used ? "; "
+                                        : "",
+                                 story_type((Carehub__V1__EventType)m->types[i], style));
+}
+
+static bool any_scope(const Carehub__V1__PatientAnswer *patient)
+{
+    for (size_t i = 0; i < patient->n_members; i++)
+        if (member_of(patient->members[i])->max_level || member_of(patient->members[i])->n_types)
+            return true;
+    return false;
+}
+
 void card_team(const Carehub__V1__PatientAnswer *patient, FILE *out, struct style style)
 {
-    const char *headings[TABLE_COLUMNS_MAX + 1] = {"member", "name",  "role",     "basis",
-                                                   "from",   "until", "recorded", "place"};
+    const char *headings[TABLE_COLUMNS_MAX + 1] = {"member", "name",     "role",  "basis", "from",
+                                                   "until",  "recorded", "place", "scope"};
+    bool scoped = any_scope(patient);
+    if (!scoped)
+        headings[8] = NULL;
     if (patient->n_members == 0) {
         fprintf(out, "%s\n", say(style, "card.no-team"));
         return;
@@ -83,6 +106,10 @@ void card_team(const Carehub__V1__PatientAnswer *patient, FILE *out, struct styl
                    text_enum(style, "basis", &carehub__v1__relation_basis__descriptor, (int)m->basis),
                    *m->proof ? ", " : "", *m->proof ? text_named(style, "proof", m->proof) : "");
         cells_dates(table, style, m->from_ms, m->until_ms, patient->members[i]->recorded_ms, m->since);
+        char scope[TEXT_BYTES];
+        scope_text(style, m, scope);
+        if (scoped)
+            table_cell(table, TONE_PLAIN, "%s", *scope ? scope : say(style, "card.by-policy"));
     }
     table_print(table, out, style);
     table_destroy(&table);
@@ -161,6 +188,15 @@ void card_settings(const Carehub__V1__PatientAnswer *patient, FILE *out, struct 
     table_destroy(&table);
 }
 
+static const char *grant_text(struct style style, const Carehub__V1__PatientCard__Member *m, char text[TEXT_BYTES])
+{
+    const char *kind = text_enum(style, "grant", &carehub__v1__grant_kind__descriptor, (int)m->grant);
+    if (!*m->purpose)
+        return kind;
+    return text_fill(style, text, "card.kind-for", "kind", kind, "purpose", text_named(style, "purpose", m->purpose),
+                     NULL);
+}
+
 void card_grants(const Carehub__V1__PatientAnswer *patient, FILE *out, struct style style)
 {
     const char *headings[TABLE_COLUMNS_MAX + 1] = {"grant", "name",  "role",     "kind", "up-to",
@@ -173,8 +209,8 @@ void card_grants(const Carehub__V1__PatientAnswer *patient, FILE *out, struct st
     for (size_t i = 0; i < patient->n_grants; i++) {
         const Carehub__V1__PatientCard__Member *m = member_of(patient->grants[i]);
         cells_actor(table, style, patient->grants[i]);
-        table_cell(table, TONE_PLAIN, "%s",
-                   text_enum(style, "grant", &carehub__v1__grant_kind__descriptor, (int)m->grant));
+        char kind[TEXT_BYTES];
+        table_cell(table, TONE_PLAIN, "%s", grant_text(style, m, kind));
         table_cell(table, TONE_PLAIN, "%s",
                    m->max_level ? story_level(m->max_level, style) : say(style, "card.by-policy"));
         cells_dates(table, style, m->from_ms, m->until_ms, patient->grants[i]->recorded_ms, m->since);

@@ -15,6 +15,11 @@ card_fn card_grants;
 card_fn card_settings;
 card_fn card_all;
 
+/* Emergency accesses, row by row, of however many answers. table_destroy frees the table. */
+struct table *emergency_table(struct style style);
+void emergency_row(struct table *table, const Carehub__V1__EmergencyAccess *access, struct style style);
+void emergency_print(const struct table *table, FILE *out, struct style style);
+
 /* Runs a command that asks for the patient in its first argument (as of --at, if it has that option) and
  * shows it. */
 int show_patient(const struct args *args, card_fn *show);

@@ -24,6 +24,9 @@ const struct noun nouns[] = {
      "Works for any actor, also for one that never was a candidate.", explain_commands},
     {"open", "open an event's content", "For auditors. It leaves an entry in the log that names you and the event.",
      open_commands},
+    {"verify", "a professional stands for what a patient or a carer entered",
+     "What patients and informal carers enter is unverified until a professional who received it verifies it.",
+     verify_commands},
     {"publish", "send events", "Reads events in the JSON form of their protobuf messages.", publish_commands},
     {"subscribe", "receive what is in an inbox", "Attaches to an inbox and prints what comes.", subscribe_commands},
     {"inbox", "inboxes, and what waits, is held or is dead in them",
@@ -64,6 +67,20 @@ const struct noun nouns[] = {
      policy_commands},
     {"log", "the log of all entries", "Every fact and every decision is an entry; entries are never changed.",
      log_commands},
+    {"audit", "what the log proves, and what it says of a person",
+     "The log is made so that nobody has to take its operator's word for what is in it.", audit_commands},
+    {"backup", "write a backup of the hub to a file",
+     "A backup is a copy of the database, sealed. It opens only with the hub's keyring and its master key, which are "
+     "not "
+     "in it.\nThe drill, to be tried before it is needed: stop carehubd; `carehub restore FILE --hub-config CONFIG`; "
+     "start carehubd; `carehub status`. On another machine: install carehubd, put its configuration, the master key "
+     "and "
+     "the keyring (the database's name with .keyring) in their places first. What was published after the backup is "
+     "not "
+     "in it: publishers that kept it send it again, and the hub takes each event once.",
+     backup_commands},
+    {"restore", "put a backup back",
+     "Verifies a backup before it replaces anything. The drill is described in carehub-backup(1).", restore_commands},
     {"registry", "load many facts at once", "Reads registry facts in the JSON form of their protobuf messages.",
      registry_commands},
     {"adapter", "formats and configurations of adapters, tried without a hub",

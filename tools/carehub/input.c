@@ -201,3 +201,13 @@ int input_enum(const ProtobufCEnumDescriptor *type, const char *prefix, const ch
     }
     return -1;
 }
+
+int input_moment(const char *text, int64_t *unix_ms)
+{
+    size_t digits = text ? strspn(text, "0123456789") : 0;
+    if (digits == 0 || text[digits] == '\0' || text[digits + 1] != '\0')
+        return input_time(text, unix_ms);
+    int code = input_duration(text, unix_ms);
+    *unix_ms = (int64_t)time(NULL) * 1000 - *unix_ms;
+    return code;
+}

@@ -45,6 +45,9 @@ int input_time(const char *text, int64_t *unix_ms);
 /* "30d", "12h", "45m", "10s", in ms; not negative. NULL gives 0. */
 int input_duration(const char *text, int64_t *ms);
 
+/* A moment that has been: "7d" is so long ago; anything else as input_time has it. NULL gives 0. */
+int input_moment(const char *text, int64_t *unix_ms);
+
 /* A whole number of a type that has at most `max`. NULL gives 0. */
 int input_number(const char *text, const char *what, uint64_t max, uint64_t *number);
 

@@ -24,7 +24,11 @@ extern const struct command tail_commands[];
 extern const struct command trace_commands[];
 extern const struct command explain_commands[];
 extern const struct command open_commands[];
+extern const struct command verify_commands[];
 extern const struct command log_commands[];
+extern const struct command audit_commands[];
+extern const struct command backup_commands[];
+extern const struct command restore_commands[];
 extern const struct command registry_commands[];
 extern const struct command adapter_commands[];
 

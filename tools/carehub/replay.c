@@ -9,17 +9,6 @@
 
 enum { TYPES_MAX = 32, LOOK_EVERY_MS = 100 };
 
-/* "7d" is so long ago; anything else is a moment, as elsewhere. */
-static int input_moment(const char *text, int64_t *unix_ms)
-{
-    size_t digits = text ? strspn(text, "0123456789") : 0;
-    if (digits == 0 || text[digits] == '\0' || text[digits + 1] != '\0')
-        return input_time(text, unix_ms);
-    int code = input_duration(text, unix_ms);
-    *unix_ms = (int64_t)time(NULL) * 1000 - *unix_ms;
-    return code;
-}
-
 static void print_counts(const Carehub__V1__ReplayCount *count, const char *how)
 {
     char events[COUNT_CHARS], delivered[COUNT_CHARS], withheld[COUNT_CHARS], held[COUNT_CHARS];

@@ -41,6 +41,13 @@ static void needs(const Carehub__V1__StatusAnswer *s, struct style style)
         printf("%sThe clock jumped%s: deliveries that depend on dates wait. Check the time, then restart the "
                "hub.\n",
                on, off);
+    if (s->damaged)
+        printf(
+            "%s%s damaged%s: rows of the database that do not open any more. The hub's own log says which; restore it "
+            "from a backup.\n",
+            on, count_text(s->damaged, text), off);
+    if (s->not_signing[0])
+        printf("%sNo checkpoint of the audit log is signed%s: %s.\n", on, off, s->not_signing);
     if (s->dead)
         printf("%s%s dead%s: see `carehub inbox dead`.\n", on, count_text(s->dead, text), off);
     if (s->unread)
@@ -50,10 +57,37 @@ static void needs(const Carehub__V1__StatusAnswer *s, struct style style)
         printf("%s%s held%s: see `carehub inbox held`.\n", on, count_text(s->held, text), off);
 }
 
+/* Is all that is stored sound, and could it be put back? */
+static void show_safety(const Carehub__V1__StatusAnswer *s)
+{
+    char text[LASTED_CHARS];
+    uint64_t done = s->last_place ? 100 * s->checked_place / s->last_place : 100;
+    printf("  %-12s", "checked");
+    if (s->checking)
+        printf("%11llu%% of what is stored, in the pass under way\n", (unsigned long long)(done < 100 ? done : 99));
+    else
+        printf("%12s ago, all that is stored\n", lasted_text(s->now_ms - s->checked_ms, text));
+    if (s->backed_up_ms)
+        printf("  %-12s%12s old\n", "last backup", lasted_text(s->now_ms - s->backed_up_ms, text));
+    else
+        printf("  %-12s%12s: see `carehub backup`\n", "last backup", "none");
+}
+
+static void show_log(const Carehub__V1__StatusAnswer *s)
+{
+    char size[COUNT_CHARS], witnessed[COUNT_CHARS];
+    if (!s->checkpoint_size)
+        return;
+    printf("  %-12s%12s entries under a signed checkpoint", "audit log", count_text(s->checkpoint_size, size));
+    if (s->witnessed_size)
+        printf(", %s under a witnessed one", count_text(s->witnessed_size, witnessed));
+    putchar('\n');
+}
+
 static void show(const Carehub__V1__StatusAnswer *s, struct style style)
 {
     char up[LASTED_CHARS], now[WHEN_CHARS], size[SIZE_CHARS], wal[SIZE_CHARS], place[COUNT_CHARS];
-    bool well = !s->dead && !s->held && !s->unread && !s->clock_suspect;
+    bool well = !s->damaged && !s->dead && !s->held && !s->unread && !s->clock_suspect && !s->not_signing[0];
     printf("%s%s%s %s, up %s, at #%s (%.19s)\n", tone_on(style, well ? TONE_GOOD : TONE_WAIT), s->hub,
            tone_off(style, TONE_GOOD), well ? "is well" : "needs attention", lasted_text(s->now_ms - s->started_ms, up),
            count_text(s->last_place, place), when_text(s->now_ms, now));
@@ -75,6 +109,8 @@ static void show(const Carehub__V1__StatusAnswer *s, struct style style)
     printf("  %-12s%12s '%s' since #%llu\n", "rules", "policy", s->policy_name, (unsigned long long)s->policy_place);
     printf("  %-12s%12s database, %s write-ahead log\n", "disk", size_text(s->database_bytes, size),
            size_text(s->wal_bytes, wal));
+    show_safety(s);
+    show_log(s);
     printf("  %-12s%12s\n", "version", s->version);
 }
 

@@ -23,6 +23,7 @@ struct step_text step_text(const Carehub__V1__TraceLine *line, struct style styl
         [STEP(WAITING_RETRY)] = {TONE_WAIT, MARK_WAIT},
         [STEP(HELD_BACK)] = {TONE_WAIT, MARK_WAIT},
         [STEP(NOT_KEPT_STEP)] = {TONE_DIM, MARK_NO},
+        [STEP(VERIFIED_STEP)] = {TONE_GOOD, MARK_YES},
     };
     size_t n = sizeof steps / sizeof steps[0], step = (size_t)line->step;
     struct step_text text = {text_enum(style, "step", &carehub__v1__trace_line__step__descriptor, (int)line->step),
@@ -102,6 +103,7 @@ static const char *later_text(const Carehub__V1__TraceLine *line, struct style s
         [CAREHUB__V1__CAUSE__REPLAY] = "cause.REPLAY",
         [CAREHUB__V1__CAUSE__ESCALATION] = "cause.ESCALATION",
         [CAREHUB__V1__CAUSE__LATE_JOINER] = "cause.LATE_JOINER",
+        [CAREHUB__V1__CAUSE__VERIFIED] = "cause.VERIFIED",
     };
     size_t known = sizeof causes / sizeof *causes, which = (size_t)line->cause < known ? (size_t)line->cause : 0;
     char cause[TEXT_BYTES], because[24], decided[TEXT_BYTES];
@@ -118,17 +120,27 @@ static const char *decision_text(const Carehub__V1__TraceLine *line, struct styl
         text_fill(style, out, code, "level", story_level(line->level, style), "reason", reason, NULL);
     else
         snprintf(out, TEXT_BYTES, "%s", reason);
+    if (*line->settled_for) {
+        size_t n = strlen(out);
+        snprintf(out + n, TEXT_BYTES - n, " (%s)", line->settled_for);
+    }
     return line->cause ? later_text(line, style, out) : out;
 }
 
 const char *story_detail(const Carehub__V1__TraceLine *line, struct style style, char out[TEXT_BYTES])
 {
-    char place[24];
+    char place[24], because[24];
     snprintf(place, sizeof place, "%llu", (unsigned long long)line->place);
+    snprintf(because, sizeof because, "%llu", (unsigned long long)line->because);
     out[0] = '\0';
     switch (line->step) {
     case STEP(RECEIVED):
-        return text_fill(style, out, "detail.from-client", "client", line->client, NULL);
+        if (!*line->client) /* the hub's own */
+            return out;
+        return text_fill(style, out, line->unverified ? "detail.from-client-unverified" : "detail.from-client",
+                         "client", line->client, NULL);
+    case STEP(VERIFIED_STEP):
+        return text_fill(style, out, "detail.verified", "because", because, NULL);
     case STEP(CONFIRMED):
         return text_fill(style, out, "detail.safe", "place", place, NULL);
     case STEP(DECIDED):

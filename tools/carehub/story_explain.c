@@ -92,6 +92,17 @@ static void print_verdict(const Carehub__V1__ExplainAnswer *e, const struct verd
     fprintf(out, "%s\n", tone_off(style, verdict->tone));
 }
 
+static void print_verified(const Carehub__V1__ExplainAnswer *e, FILE *out, struct style style)
+{
+    char text[TEXT_BYTES], date[DATE_CHARS];
+    if (!e->unverified)
+        return;
+    fputs("  ", out);
+    put_safe(out, text_fill(style, text, *e->verified_by ? "explain.verified" : "explain.unverified", "actor",
+                            e->verified_by, "date", date_text(style, e->verified_ms, date), NULL));
+    fputc('\n', out);
+}
+
 static void print_about(const Carehub__V1__ExplainAnswer *e, const Carehub__V1__Decision *decision, FILE *out,
                         struct style style)
 {
@@ -114,6 +125,7 @@ static void print_about(const Carehub__V1__ExplainAnswer *e, const Carehub__V1__
         put_safe(out, text_fill(style, text, "explain.never-candidate", "actor", who(e), NULL));
     }
     fputc('\n', out);
+    print_verified(e, out, style);
 }
 
 /* ---- The rules -------------------------------------------------------------------------------------------------- */
@@ -127,8 +139,11 @@ static const char *rule_text(const Carehub__V1__Rule *r, struct style style)
     case CAREHUB__V1__REASON__RELATION_ENDED:
         usual = CAREHUB__V1__REASON__NO_RELATION;
         break;
-    case CAREHUB__V1__REASON__ACTOR_SUSPENDED:
-        usual = CAREHUB__V1__REASON__ACTOR_ENDED;
+    case CAREHUB__V1__REASON__OUTSIDE_SCOPE:
+        usual = CAREHUB__V1__REASON__CELL_NONE;
+        break;
+    case CAREHUB__V1__REASON__NO_CONSENT_FOR_PURPOSE:
+        usual = CAREHUB__V1__REASON__NO_CONSENT;
         break;
     case CAREHUB__V1__REASON__INBOX_FULL:
     case CAREHUB__V1__REASON__PERSONAL_WITHOUT_INBOX:
@@ -176,8 +191,8 @@ static const char *finding_text(const Carehub__V1__ExplainAnswer *e, const Careh
     text_fill(style, out, code, "actor", who(e), "role", story_role(p->role, style), "type", story_type(p->type, style),
               "level", story_level(p->level, style), "cell", story_level(p->cell, style), "grant",
               text_enum(style, "grant", &carehub__v1__grant_kind__descriptor, (int)p->grant), "policy", p->policy,
-              "from", date_text(style, p->from_ms, from), "until", date_text(style, p->until_ms, until), "recorded",
-              recorded, NULL);
+              "purpose", text_named(style, "purpose", p->purpose), "from", date_text(style, p->from_ms, from), "until",
+              date_text(style, p->until_ms, until), "recorded", recorded, NULL);
     size_t n = strlen(out);
     if (p->place && p->recorded_ms > p->from_ms + RECORDED_LATE_MS)
         snprintf(out + n, TEXT_BYTES - n, " %s",
@@ -259,7 +274,8 @@ static void print_not_kept(const Carehub__V1__ExplainAnswer *e, FILE *out, struc
     char text[TEXT_BYTES], place[24];
     snprintf(place, sizeof place, "%llu", (unsigned long long)e->place);
     fputs(tone_on(style, TONE_BAD), out);
-    put_safe(out, text_fill(style, text, "explain.not-kept", "actor", who(e), NULL));
+    put_safe(out, text_fill(style, text, e->unverified ? "explain.not-kept-unverified" : "explain.not-kept", "actor",
+                            who(e), NULL));
     fprintf(out, "%s\n  %s\n", tone_off(style, TONE_BAD),
             text_fill(style, text, "explain.not-kept-more", "place", place, NULL));
     print_advice(e, CAREHUB__V1__REASON__NO_CONSENT, out, style);

@@ -22,10 +22,23 @@ static bool came_to(const Carehub__V1__TraceAnswer *trace, const char *actor, Ca
     return false;
 }
 
-/* Of what was decided later only what tells somebody for the first time counts. */
+/* Was it held, and is that over? */
+static bool was_settled(const Carehub__V1__TraceAnswer *trace, size_t at)
+{
+    const Carehub__V1__TraceLine *line = trace->lines[at];
+    for (size_t i = at + 1; i < trace->n_lines && line->outcome == CAREHUB__V1__OUTCOME__HOLD; i++)
+        if (trace->lines[i]->step == STEP(DECIDED) && strcmp(trace->lines[i]->actor, line->actor) == 0 &&
+            trace->lines[i]->cause == CAREHUB__V1__CAUSE__CAUSE_UNSPECIFIED)
+            return true;
+    return false;
+}
+
+/* Of what was held it counts what it has become; of what was decided later, what tells somebody for the first time. */
 static bool counts_once(const Carehub__V1__TraceAnswer *trace, size_t at)
 {
     const Carehub__V1__TraceLine *line = trace->lines[at];
+    if (was_settled(trace, at))
+        return false;
     if (line->cause == CAREHUB__V1__CAUSE__CAUSE_UNSPECIFIED)
         return true;
     for (size_t i = 0; i < at; i++)

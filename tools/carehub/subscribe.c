@@ -57,6 +57,8 @@ static bool print_delivery(const struct carehub_delivery *d)
         add_enum(line, "cause", &carehub__v1__cause__descriptor, (int)d->cause);
     if (d->instead_of && *d->instead_of)
         json_object_object_add(line, "insteadOf", json_object_new_string(d->instead_of));
+    if (d->verified_by && *d->verified_by)
+        json_object_object_add(line, "verifiedBy", json_object_new_string(d->verified_by));
     json_object_object_add(line, "event", d->event ? pbjson_object(&d->event->base, PBJSON_UUID) : NULL);
     puts(json_object_to_json_string_ext(line, JSON_C_TO_STRING_PLAIN | JSON_C_TO_STRING_NOSLASHESCAPE));
     json_object_put(line);

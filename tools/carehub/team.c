@@ -3,14 +3,29 @@
 #include "facts.h"
 #include "nouns.h"
 
+#include <string.h>
+
+enum { SCOPE_BYTES = 1024, SCOPE_TYPES_MAX = 64 };
+
 static int run_list(const struct args *args)
 {
     return show_patient(args, card_team);
 }
 
+/* "FallReported,TeamMessage". What is no type is for the hub to say; so are more than there can be. */
+static size_t split_types(char *text, char *types[SCOPE_TYPES_MAX])
+{
+    size_t n = 0;
+    char *rest = NULL;
+    for (char *type = strtok_r(text, ", ", &rest); type && n < SCOPE_TYPES_MAX; type = strtok_r(NULL, ", ", &rest))
+        types[n++] = type;
+    return n;
+}
+
 static int run_add(const struct args *args)
 {
     struct patient_input who;
+    char scope[SCOPE_BYTES], *types[SCOPE_TYPES_MAX];
     Carehub__V1__MemberAdded added = CAREHUB__V1__MEMBER_ADDED__INIT;
     int code = input_patient(args_value(args, 0), &who);
     if (code == EXIT_OK)
@@ -23,6 +38,11 @@ static int run_add(const struct args *args)
     added.actor = field(args_value(args, 1));
     added.role = field(args_option(args, "role"));
     added.proof = field(args_option(args, "proof"));
+    added.max_level =
+        (Carehub__V1__Level)input_enum(&carehub__v1__level__descriptor, "LEVEL_", args_option(args, "max-level"));
+    snprintf(scope, sizeof scope, "%s", field(args_option(args, "types")));
+    added.n_types = split_types(scope, types);
+    added.types = types;
     added.basis = (Carehub__V1__RelationBasis)input_enum(&carehub__v1__relation_basis__descriptor, "",
                                                          args_option(args, "basis"));
     Carehub__V1__Fact fact = FACT(MEMBER_ADDED, member_added, &added);
@@ -64,7 +84,12 @@ const struct command team_commands[] = {
                      .words = "therapeutic-relation chosen-by-person added-by-coordinator"},
                     {"proof", "KIND", "the kind of proof: eid-read, dispensing, referral…"},
                     {"from", "TIME", "2026-12-31, or +30d; without it: now"},
-                    {"until", "TIME", "when it ends by itself"}},
+                    {"until", "TIME", "when it ends by itself"},
+                    {"max-level", "LEVEL", "the highest class it is told (as the policy says)",
+                     .words = "administrative care clinical"},
+                    {"types", "TYPES", "told of these types of event only: FallReported,TeamMessage"}},
+        .detail = "The scope of a proxy is set by --max-level and --types. What a patient or an informal carer enters "
+                  "through the hub is limited to the same types.",
         .example = "carehub team add P42 apotheek-peeters --role pharmacist --basis chosen-by-person",
         .run = run_add,
     },

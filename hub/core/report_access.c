@@ -1,0 +1,166 @@
+/* One access: a decision, what it rests on, and what became of its deliveries. */
+#include "report.h"
+
+enum {
+    STEPS_LOOKED_AT = 32, /* refusals and ends from one delivery on */
+    STANDING_WORK = 4,    /* one that waits is decided anew */
+    SLOTS_FOLLOWED = 8,   /* a dead delivery that was put back goes on in another slot */
+};
+
+typedef Carehub__V1__ReportAccess Access;
+typedef Carehub__V1__Slot Slot;
+
+static void earliest(int64_t *at_ms, int64_t found_ms)
+{
+    if (found_ms && (!*at_ms || found_ms < *at_ms))
+        *at_ms = found_ms;
+}
+
+/* ---- Acknowledged ------------------------------------------------------------------------------------------------- */
+
+static const Carehub__V1__AckedRange *range_of(const Entry *entry, const Slot *slot, Carehub__V1__AckKind kind)
+{
+    if (!entry || entry->what_case != CAREHUB__V1__ENTRY__WHAT_ACK || entry->ack->inbox != slot->inbox)
+        return NULL;
+    for (size_t i = 0; i < entry->ack->n_ranges; i++) {
+        const Carehub__V1__AckedRange *range = entry->ack->ranges[i];
+        if (range->lane == slot->lane && range->kind == kind && range->from <= slot->number &&
+            slot->number <= range->to)
+            return range;
+    }
+    return NULL;
+}
+
+static bool acknowledged(struct report *report, const Slot *slot, Carehub__V1__AckKind kind, uint64_t after,
+                         Access *access)
+{
+    struct core *core = report->core;
+    report->work--;
+    uint64_t place = store_acked_find(core->store, slot->inbox, (int)slot->lane, (int)kind, slot->number, after);
+    const Entry *entry = place ? report_read(report, place, &core->scratch) : NULL;
+    const Carehub__V1__AckedRange *range = range_of(entry, slot, kind);
+    if (!range)
+        return false;
+    bool read = kind == CAREHUB__V1__ACK_KIND__READ;
+    earliest(read ? &access->read_ms : &access->stored_ms, entry->at_ms);
+    earliest(&access->sent_ms, range->first_sent_ms);
+    access->handed_over = true;
+    const struct actor *actor = registry_actor(&core->registry, entry->actor);
+    if (actor && !report_hides(report, actor))
+        access->client = report_client(report, entry->client);
+    access->organisation = report_organisation(report, entry->client, entry->actor);
+    return true;
+}
+
+/* ---- Ended otherwise ---------------------------------------------------------------------------------------------- */
+
+static void ended(Access *access, int64_t at_ms, Carehub__V1__Reason end, Carehub__V1__Reason why, bool was_sent)
+{
+    access->ended_ms = at_ms;
+    access->end = end;
+    access->why = why;
+    access->handed_over |= was_sent;
+}
+
+/* One step of a slot: a refusal, an end, or a new start, in the slot that is then *slot. False: no later one matters,
+ * because ends are of ranges that do not overlap, and come in the order of their numbers. */
+static bool step(const Entry *entry, Slot *slot, Access *access)
+{
+    if (entry->what_case == CAREHUB__V1__ENTRY__WHAT_NACK && entry->nack->slot->number == slot->number) {
+        access->handed_over = true;
+        if (entry->nack->retry_at_ms == 0)
+            ended(access, entry->at_ms, REASON(END_DEAD_REFUSED), 0, true);
+    } else if (entry->what_case == CAREHUB__V1__ENTRY__WHAT_RETRY && entry->retry->old_slot->number == slot->number) {
+        ended(access, 0, 0, 0, false);
+        *slot = *entry->retry->new_slot;
+        return false;
+    } else if (entry->what_case == CAREHUB__V1__ENTRY__WHAT_END) {
+        if (entry->end->from <= slot->number && slot->number <= entry->end->to)
+            ended(access, entry->at_ms, entry->end->end, entry->end->why, entry->end->was_sent);
+        return entry->end->from <= slot->number;
+    }
+    return true;
+}
+
+static void steps(struct report *report, Slot *slot, Access *access)
+{
+    struct core *core = report->core;
+    const Slot began = *slot;
+    uint64_t places[STEPS_LOOKED_AT];
+    report->work--;
+    int n = store_steps_find(core->store, began.inbox, (int)began.lane, began.number, places, STEPS_LOOKED_AT);
+    for (int i = 0; i < n; i++) {
+        const Entry *entry = report_read(report, places[i], &core->scratch);
+        if (entry && !step(entry, slot, access))
+            return;
+    }
+}
+
+/* Of what waits in its inbox: it is under way now, or it will be withdrawn when its turn comes. */
+static void standing(struct report *report, const Slot *slot, Access *access)
+{
+    struct core *core = report->core;
+    struct inbox *inbox = registry_inbox(&core->registry, slot->inbox);
+    int which = (int)slot->lane;
+    bool full;
+    if (!inbox || slot->number <= inbox->lanes[which].settled || slot->number >= inbox->lanes[which].next ||
+        inbox_exception(inbox, which, slot->number))
+        return;
+    if (inbox->session && slot->number <= inbox->lanes[which].sent) {
+        access->handed_over = true;
+        return;
+    }
+    report->work -= STANDING_WORK;
+    const struct item *item = inbox_item(inbox, core->store, which, slot->number, &full);
+    Carehub__V1__Reason why = 0;
+    if (item && !still_entitled(core, inbox, item, &why))
+        access->why = why;
+}
+
+/* An end goes before an acknowledgement: receivers acknowledge ranges, in which there are numbers that were skipped. */
+static void follow(struct report *report, const Slot *from, uint64_t after, Access *access)
+{
+    Slot slot = *from;
+    uint64_t number = 0;
+    for (int i = 0; i < SLOTS_FOLLOWED && slot.number != number; i++) {
+        number = slot.number;
+        steps(report, &slot, access);
+    }
+    if (access->ended_ms)
+        return;
+    bool read = acknowledged(report, &slot, CAREHUB__V1__ACK_KIND__READ, after, access);
+    bool stored = acknowledged(report, &slot, CAREHUB__V1__ACK_KIND__STORED, after, access);
+    if (!read && !stored)
+        standing(report, &slot, access);
+}
+
+/* ---- The access --------------------------------------------------------------------------------------------------- */
+
+Access *report_access(struct report *report, uint64_t event_place, const Decision *decision, uint64_t policy)
+{
+    struct core *core = report->core;
+    const struct actor *actor = registry_actor(&core->registry, decision->actor);
+    bool hidden = actor && report_hides(report, actor);
+    NEW(core, ReportAccess, access);
+    access->actor = report_actor(report, decision->actor);
+    access->kind = actor ? actor->card->kind : CAREHUB__V1__ACTOR_KIND__ACTOR_KIND_UNSPECIFIED;
+    if (!hidden || report->names == REPORT_NAMES_ROLE)
+        access->role = arena_strdup(&core->batch, decision->role);
+    access->outcome = decision->outcome;
+    access->reason = decision->reason;
+    access->level = decision->level;
+    access->notice = decision->notice;
+    access->ground = decision->ground;
+    access->consent = decision->consent;
+    access->policy = policy;
+    report_ground(report, decision->ground);
+    report_ground(report, decision->consent);
+    report_policy(report, policy);
+    for (size_t i = 0; i < decision->n_slots; i++) {
+        ended(access, 0, 0, 0, false);
+        follow(report, decision->slots[i], event_place, access);
+    }
+    if (access->stored_ms || access->read_ms) /* in one of its inboxes: that counts */
+        ended(access, 0, 0, 0, true);
+    return access;
+}

@@ -1,0 +1,30 @@
+/* restore.h - puts a backup (backup_file.h) back in the place of the database. Offline: no hub is running on it. */
+#ifndef CAREHUB_RESTORE_H
+#define CAREHUB_RESTORE_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "core.h"
+
+enum { RESTORE_PATH_BYTES = 4096 };
+
+struct restore {
+    const char *backup_path, *database_path;
+    const uint8_t *master_key;     /* KEY_BYTES; opens the keyring beside the database */
+    const struct keyring_kdf *kdf; /* as for core_open; or NULL */
+    /* How far it is, from time to time: "opening", "checking". */
+    void (*progress)(void *ctx, const char *doing, uint64_t done, uint64_t total);
+    void *ctx;
+    /* What came of it: */
+    uint64_t place, rows; /* the last entry in it; how many rows were checked */
+    int64_t taken_ms;
+    char replaced[RESTORE_PATH_BYTES]; /* where the database that was there is now; "" if there was none */
+};
+
+/* Opens the backup beside the database, checks every row of it, and only then lets it take the database's place; what
+ * was there is kept under another name. A crash or an error on the way leaves the database as it was. False: says why.
+ */
+bool core_restore(struct restore *restore, char error[CORE_ERROR_BYTES]);
+
+#endif

@@ -1,0 +1,139 @@
+/* carehub audit: what the log proves, and what it says of a person. */
+#include "audit.h"
+
+#include "facts.h"
+#include "nouns.h"
+
+const struct command audit_commands[] = {
+    {
+        .verb = "report",
+        .summary = "say who was told what of a person, when, and on which ground",
+        .options = {{"patient", "PATIENT", "ssin:NUMBER, SYSTEM|VALUE, or the pseudonym P42", .required = true},
+                    {"purpose", "TEXT", "why; it is kept in the log (no names of patients)"},
+                    {"from", "TIME", "since then: 2026-12-31, 2026-12-31T18:00"},
+                    {"to", "TIME", "and before then"},
+                    {"type", "TYPE", "only of this type: HospitalDischarge…; may be given several times",
+                     .repeats = true},
+                    {"denials", NULL, "also who was not told, and what is held back"},
+                    {"all-names", NULL, "also the names that the policy keeps from reports (report-names)"},
+                    {"format", "FORMAT", "without it: text", .words = "text html csv fhir"},
+                    {"out", "FILE", "into this file, which only its owner can read"},
+                    LANG_OPTION},
+        .detail = "In the order of time: what came in about the person, who was told of it, in which role, on which "
+                  "ground (membership or grant, consent, version of the policy), what became of it and when it was "
+                  "read; emergency access; who asked the hub about the person; and the changes of the person's team, "
+                  "consents and settings. Records that were merged into the person's are in it.\n"
+                  "For auditors, who give --purpose; and for a client that speaks for the person. A report leaves an "
+                  "entry in the log, and is in the next one.\n"
+                  "text, html and the sentences of csv are in the reader's language and speak to the person. html is "
+                  "one file to read, print or send. csv has the same columns in every language. fhir is a Bundle of "
+                  "AuditEvents (FHIR R4, profiles of IHE BALP).\n"
+                  "The policy says which names of professionals a report shows: report-names = person, "
+                  "role-and-organisation or organisation.\n"
+                  "If the hub has not sorted the latest entries by person yet, it waits for that as long as --timeout "
+                  "says, and then says up to where the report is complete.",
+        .example = "carehub audit report --patient ssin:85073003328 --purpose 'asked by the person, 2026-17' --lang nl "
+                   "--format html --out report.html",
+        .run = run_audit_report,
+    },
+    {
+        .verb = "checkpoint",
+        .summary = "show the last signed checkpoint of the log",
+        .options = {{"wait", NULL, "until it covers every entry that there is now"},
+                    {"key", NULL, "show the key that verifies it instead"}},
+        .detail = "A checkpoint is the name of the log, the number of its entries and the root of the tree over them, "
+                  "signed by the hub (C2SP tlog-checkpoint). Whoever keeps one can tell later whether anything before "
+                  "it was changed or taken away: keep one where the hub's operator cannot reach it.\n"
+                  "Checkpoints are signed every few seconds if there is something new; see carehubd(8).",
+        .example = "carehub audit checkpoint --wait > checkpoint-2026-03-01",
+        .run = run_audit_checkpoint,
+    },
+    {
+        .verb = "verify",
+        .summary = "check the hub's whole store, or the files of a log alone",
+        .options = {{"tiles", "DIRECTORY", "the files in it, without the hub and its keys"},
+                    {"key", "KEY", "the hub's verifier key; with --tiles"},
+                    {"since", "CHECKPOINT", "an older checkpoint that the log has to begin with; with --tiles"}},
+        .detail = "Without --tiles the hub reads every entry, compares it with its leaf, and all leaves with the "
+                  "published tree; traffic goes first. For auditors.\n"
+                  "With --tiles everything is computed here, from the files of `carehub audit export` or a copy of the "
+                  "hub's directory: the signature, every entry, every tile and the root. What is wrong is named.",
+        .example = "carehub audit verify --tiles /mnt/audit/my-region --key my-region+530d903a+AekyeRrm56...",
+        .run = run_audit_verify,
+    },
+    {
+        .verb = "prove",
+        .summary = "write a receipt: the proof that an entry is in the log",
+        .arguments = {{"EVENT", "its id (a UUID), or the place of any entry in the log: 123"}},
+        .options = {{"out", "FILE", "into this file, which only its owner can read"},
+                    {"no-content", NULL, "the entry alone: who was told and why, not what"},
+                    {"purpose", "TEXT", "why; it is kept in the log (no names of patients)"}},
+        .detail = "A receipt is one file that can be checked without the hub, now and in years: it holds the entry, "
+                  "what was submitted, and the proof that leads from them to a checkpoint that the hub has signed.\n"
+                  "For auditors. It shows content and leaves an entry in the log.\n"
+                  "The latest entries get a checkpoint within seconds: it waits for that as long as --timeout says.",
+        .example = "carehub audit prove 1042 --out discharge.receipt --purpose 'complaint 2026-17'",
+        .run = run_audit_prove,
+    },
+    {
+        .verb = "check-receipt",
+        .summary = "check a receipt, without the hub",
+        .arguments = {{"FILE", "of `carehub audit prove`; - is standard input"}},
+        .options = {{"key", "KEY", "the hub's verifier key; not the one that the file names, but one that you trust",
+                     .required = true},
+                    {"witness", "KEY", "the verifier key of a witness that has to have cosigned the checkpoint",
+                     .repeats = true}},
+        .detail = "Computes the leaf from the entry, the content and their salts, the root from the leaf and the "
+                  "proof, and verifies the checkpoint's signature. What it shows is what the proof is about.",
+        .example = "carehub audit check-receipt discharge.receipt --key my-region+530d903a+AekyeRrm56...",
+        .run = run_audit_check_receipt,
+    },
+    {
+        .verb = "consistency",
+        .summary = "check that the log of one checkpoint goes on from that of another",
+        .arguments = {{"OLD", "a file with the older checkpoint"}, {"NEW", "a file with the newer one"}},
+        .options = {{"tiles", "DIRECTORY", "take the tiles from there, not from the hub"},
+                    {"key", "KEY", "the hub's verifier key, to check both signatures"}},
+        .detail = "If it does, nothing that the older one covers was changed or taken away. Nothing that the hub sends "
+                  "is trusted: the proof has to lead to both roots.",
+        .example = "carehub audit consistency checkpoint-2026-03-01 checkpoint-2026-04-01",
+        .run = run_audit_consistency,
+    },
+    {
+        .verb = "export",
+        .summary = "fetch the log's files: tiles, leaves and checkpoint",
+        .options = {{"tiles", "DIRECTORY", "into this directory; what is there already is only added to",
+                     .required = true}},
+        .detail = "The files are those of C2SP tlog-tiles, as any verifier of such logs reads them; a web server can "
+                  "publish the directory as it is. Nothing in them identifies a person: leaves are commitments with "
+                  "random salts.\n"
+                  "The directory's checkpoint is replaced only when the hub's log begins with the one that is there.",
+        .example = "carehub audit export --tiles /mnt/audit/my-region",
+        .run = run_audit_export,
+    },
+    {
+        .verb = "witness",
+        .summary = "have the checkpoint cosigned by the witnesses of the hub's configuration",
+        .options = {{"every", "DURATION", "again and again, until Ctrl-C: 60s, 5m"}},
+        .detail = "A witness is somebody else's server that remembers the last checkpoint it has seen of a log, and "
+                  "cosigns the next one only if it goes on from there (C2SP tlog-witness). With it nobody can be shown "
+                  "another log than others are, and an older copy of hub and log that was put back is noticed.\n"
+                  "The hub itself talks to no witness. Run this from a timer, or with --every, on any machine that "
+                  "reaches both; the hub verifies what comes back, and publishes it.",
+        .example = "carehub audit witness --every 5m",
+        .run = run_audit_witness,
+    },
+    {
+        .verb = "resume",
+        .summary = "let the audit log go on after an older copy of the database was put back",
+        .options = {{"reason", "TEXT", "what happened; it is kept in the log", .required = true}},
+        .detail = "A hub whose database is behind its last published checkpoint, or has other entries, signs nothing: "
+                  "`carehub status` says so. With this a new log begins, with a number behind its name, that holds "
+                  "all entries that the hub has; the files of the old one stay as they are.\n"
+                  "For auditors. If the right database can still be put in place, do that instead: nothing is to be "
+                  "resumed then.",
+        .example = "carehub audit resume --reason 'disk failure on 1 March; backup of 28 February put back'",
+        .run = run_audit_resume,
+    },
+    {0},
+};

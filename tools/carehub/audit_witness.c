@@ -1,0 +1,285 @@
+/* carehub audit witness: has the hub's checkpoint cosigned by the witnesses of its configuration (C2SP tlog-witness,
+ * "add-checkpoint"), and hands the cosignatures to the hub, which publishes them.
+ *
+ * This is a client of the hub, not a part of it: the hub talks to nobody on its own, asking a slow witness keeps
+ * nothing waiting, and the machine that reaches the witnesses need not be the hub's. It is as little trusted as the
+ * witnesses' answers: the hub verifies every cosignature itself. Run by a timer, or with --every. */
+#include <inttypes.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "audit.h"
+#include "audit_files.h"
+#include "audit_http.h"
+#include "input.h"
+#include "nouns.h"
+#include "wait.h"
+
+enum { TRIES_MAX = 3, URL_BYTES = 1024 };
+
+/* One witness, over all rounds. */
+struct witness {
+    struct vkey key;
+    char *url;
+    uint64_t size; /* of the last checkpoint that it has cosigned, as far as known */
+};
+
+struct round {
+    struct session *session;
+    struct checkpoint_file checkpoint; /* the hub's, with what has been added to it */
+    char *lines;                       /* cosignatures of this round */
+    struct audit_http_answer answer;
+    int code;
+};
+
+/* ---- Asking one witness ----------------------------------------------------------------------------------------- */
+
+/* The request's body; NULL: the hub's tiles cannot be read, which has been said. */
+static char *request_body(struct round *round, uint64_t old_size)
+{
+    const struct checkpoint *checkpoint = &round->checkpoint.checkpoint;
+    struct hub_tiles tiles = {.session = round->session};
+    struct tile_nodes *nodes = malloc(sizeof *nodes);
+    struct merkle_proof proof;
+    char *body = NULL, hash[BASE64_HASH_CHARS + 1];
+    size_t size;
+    FILE *out = open_memstream(&body, &size);
+    if (!nodes || !out)
+        abort();
+    tile_nodes_init(nodes, hub_tiles_source(&tiles), checkpoint->size);
+    struct merkle_source source = tile_nodes_source(nodes);
+    bool proved = merkle_prove_consistency(&source, old_size, checkpoint->size, &proof);
+    free(nodes);
+    fprintf(out, "old %" PRIu64 "\n", old_size);
+    for (size_t i = 0; proved && i < proof.n; i++) {
+        base64_write(proof.hashes[i].bytes, MERKLE_HASH_BYTES, hash);
+        fprintf(out, "%s\n", hash);
+    }
+    fprintf(out, "\n%s", round->checkpoint.text);
+    if (fclose(out) != 0)
+        abort();
+    if (proved)
+        return body;
+    free(body);
+    return NULL;
+}
+
+static int said(const struct witness *witness, const char *what)
+{
+    return fail(EXIT_NO, NULL, "%s: %s", witness->key.name, what);
+}
+
+/* Takes the cosignatures of the witness's key out of its answer. Others are ignored. */
+static int take_cosignatures(struct round *round, const struct witness *witness)
+{
+    const struct note *note = &round->checkpoint.note;
+    struct note lines, whole;
+    char *text, *all;
+    bool good = false;
+    if (!note_parse_signatures(round->answer.body, round->answer.size, &lines))
+        return said(witness, "the answer holds no cosignature");
+    for (size_t i = 0; i < lines.n_signatures; i++) {
+        const struct note_signature *line = &lines.signatures[i];
+        if (asprintf(&text, "%.*s\n%.*s", (int)note->text_size, note->text, (int)line->line_size, line->line) < 0)
+            abort();
+        if (!good && note_parse(text, strlen(text), &whole) && note_verify(&whole, &witness->key, NULL) == NOTE_GOOD) {
+            good = true;
+            if (asprintf(&all, "%s%.*s", round->lines, (int)line->line_size, line->line) < 0)
+                abort();
+            free(round->lines);
+            round->lines = all;
+        }
+        free(text);
+    }
+    return good ? EXIT_OK : said(witness, "the answer holds no sound cosignature of its key");
+}
+
+/* The witness has another size than was thought; true: ask again with that one. */
+static bool take_size(struct round *round, struct witness *witness, int *code)
+{
+    size_t length = round->answer.size;
+    uint64_t size;
+    if (length > 0 && round->answer.body[length - 1] == '\n')
+        length--;
+    if (!decimal_read(round->answer.body, length, &size)) {
+        *code = said(witness, "the answer says conflict, but no size");
+        return false;
+    }
+    if (size > round->checkpoint.checkpoint.size) {
+        *code = fail(EXIT_NO,
+                     "Was an older copy of hub and audit log put back together? The witness holds the proof of what "
+                     "was lost.",
+                     "%s has seen a checkpoint of %" PRIu64 " entries, and the hub's has %" PRIu64, witness->key.name,
+                     size, round->checkpoint.checkpoint.size);
+        return false;
+    }
+    witness->size = size;
+    return true;
+}
+
+static int refused(const struct round *round, const struct witness *witness)
+{
+    switch (round->answer.status) {
+    case 0:
+        return said(witness, round->answer.error);
+    case 403:
+        return said(witness, "it does not accept the signature: does it know the hub's key?");
+    case 404:
+        return said(witness, "it does not know this log, or the URL is wrong");
+    case 422:
+        return fail(EXIT_NO, "Keep the hub's audit log as it is: this has to be looked into.",
+                    "%s: what it has cosigned before is not the beginning of this log", witness->key.name);
+    default:
+        return fail(EXIT_NO, NULL, "%s: it answers with HTTP status %ld", witness->key.name, round->answer.status);
+    }
+}
+
+static int ask_witness(struct round *round, struct witness *witness)
+{
+    char url[URL_BYTES];
+    int code = EXIT_OK;
+    size_t length = strlen(witness->url);
+    while (length > 0 && witness->url[length - 1] == '/')
+        length--;
+    snprintf(url, sizeof url, "%.*s/add-checkpoint", (int)length, witness->url);
+    if (witness->size > round->checkpoint.checkpoint.size)
+        witness->size = 0;
+    for (int tries = 0; tries < TRIES_MAX && code == EXIT_OK; tries++) {
+        char *body = request_body(round, witness->size);
+        if (!body)
+            return EXIT_NO;
+        audit_http_post(url, body, strlen(body), round->session->timeout_ms, &round->answer);
+        free(body);
+        if (round->answer.status == 200) {
+            witness->size = round->checkpoint.checkpoint.size;
+            return take_cosignatures(round, witness);
+        }
+        if (round->answer.status != 409)
+            return refused(round, witness);
+        if (!take_size(round, witness, &code))
+            return code;
+    }
+    return said(witness, "it changes its mind about what it has seen: is somebody else asking it?");
+}
+
+/* ---- A round ---------------------------------------------------------------------------------------------------- */
+
+static int publish(struct round *round, unsigned *witnesses)
+{
+    char *text;
+    Carehub__V1__CosignedQuery cosigned = CAREHUB__V1__COSIGNED_QUERY__INIT;
+    Carehub__V1__Query query = CAREHUB__V1__QUERY__INIT;
+    Carehub__V1__Answer *answer;
+    if (asprintf(&text, "%s%s", round->checkpoint.text, round->lines) < 0)
+        abort();
+    cosigned.checkpoint = text;
+    query.query_case = CAREHUB__V1__QUERY__QUERY_COSIGNED;
+    query.cosigned = &cosigned;
+    int code = session_ask(round->session, &query, CAREHUB__V1__ANSWER__ANSWER_COSIGNED, &answer);
+    if (code == EXIT_OK)
+        *witnesses = answer->cosigned->witnesses;
+    answer_free(&answer);
+    free(text);
+    return code;
+}
+
+/* Those that have cosigned this very checkpoint already are not asked again. */
+static int ask_all(struct round *round, struct witness *witnesses, size_t n)
+{
+    int worst = EXIT_OK;
+    for (size_t i = 0; i < n; i++) {
+        if (note_verify(&round->checkpoint.note, &witnesses[i].key, NULL) == NOTE_GOOD)
+            continue;
+        int code = ask_witness(round, &witnesses[i]);
+        worst = code ? code : worst;
+    }
+    return worst;
+}
+
+static int run_round(struct session *session, struct witness *witnesses, size_t n, const char *checkpoint)
+{
+    struct round *round = calloc(1, sizeof *round);
+    unsigned sound = 0;
+    char size[COUNT_CHARS];
+    if (!round || !(round->lines = strdup("")))
+        abort();
+    round->session = session;
+    int code = checkpoint_file_take(&round->checkpoint, strdup(checkpoint), "the hub's checkpoint"),
+        published = EXIT_OK;
+    if (code == EXIT_OK) {
+        code = ask_all(round, witnesses, n);
+        if (round->lines[0])
+            published = publish(round, &sound);
+        if (sound && session->json)
+            print_json_pairs("size", count_text(round->checkpoint.checkpoint.size, size), "cosigned", "yes", NULL);
+        else if (sound)
+            printf("The checkpoint of %s entries is cosigned by %u of %zu witnesses.\n",
+                   count_text(round->checkpoint.checkpoint.size, size), sound, n);
+    }
+    checkpoint_file_end(&round->checkpoint);
+    free(round->lines);
+    free(round);
+    return published ? published : code;
+}
+
+/* ---- The command ------------------------------------------------------------------------------------------------ */
+
+static int take_witnesses(const Carehub__V1__CheckpointAnswer *answer, struct witness **witnesses)
+{
+    if (answer->n_witnesses == 0)
+        return fail(EXIT_NO, "Name them there: witness = KEY URL", "the hub's configuration names no witness");
+    if (*witnesses)
+        return EXIT_OK;
+    *witnesses = calloc(answer->n_witnesses, sizeof **witnesses);
+    if (!*witnesses)
+        abort();
+    for (size_t i = 0; i < answer->n_witnesses; i++) {
+        if (!vkey_parse(answer->witnesses[i]->key, &(*witnesses)[i].key))
+            return fail(EXIT_NO, NULL, "a witness's key cannot be read");
+        (*witnesses)[i].url = strdup(answer->witnesses[i]->url);
+    }
+    return EXIT_OK;
+}
+
+static int one_round(struct session *session, struct witness **witnesses, size_t *n)
+{
+    Carehub__V1__Answer *answer;
+    int code = audit_ask_checkpoint(session, &answer);
+    if (code == EXIT_OK)
+        code = take_witnesses(answer->checkpoint, witnesses);
+    if (code == EXIT_OK) {
+        *n = answer->checkpoint->n_witnesses;
+        if (answer->checkpoint->checkpoint[0])
+            code = run_round(session, *witnesses, *n, answer->checkpoint->checkpoint);
+        else
+            code = fail(EXIT_NO, NULL, "there is no checkpoint%s%s", answer->checkpoint->not_signing[0] ? ": " : " yet",
+                        answer->checkpoint->not_signing);
+    }
+    answer_free(&answer);
+    fflush(stdout);
+    return code;
+}
+
+int run_audit_witness(const struct args *args)
+{
+    struct session session = {0};
+    struct wait wait;
+    struct witness *witnesses = NULL;
+    size_t n = 0;
+    int64_t every_ms = 0;
+    int code = args_option(args, "every") ? input_duration(args_option(args, "every"), &every_ms) : EXIT_OK;
+    if (code == EXIT_OK)
+        code = session_open(&session, args);
+    wait_start(&wait);
+    if (code == EXIT_OK)
+        do
+            code = one_round(&session, &witnesses, &n);
+        while (every_ms > 0 && wait_for(&wait, monotonic_ms() + every_ms) == WAIT_TIMED_OUT);
+    session_close(&session);
+    wait_end(&wait);
+    for (size_t i = 0; i < n; i++)
+        free(witnesses[i].url);
+    free(witnesses);
+    return code;
+}
