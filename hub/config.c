@@ -112,6 +112,23 @@ static bool read_io_threads(struct reading *reading, void *field)
     return read_number(reading, 1, IO_THREADS_MAX, field);
 }
 
+static bool read_days(struct reading *reading, void *field)
+{
+    reading->complaint = "has to be a number of days from 1 to 36500; 0: for ever";
+    return read_number(reading, 0, 36500, field);
+}
+
+static bool read_passphrase(struct reading *reading, void *field)
+{
+    int64_t fd;
+
+    reading->complaint = "has to be terminal, credential, or the number of a file descriptor from 0 to 1023";
+    if (strcmp(reading->value, "terminal") != 0 && strcmp(reading->value, "credential") != 0 &&
+        !read_number(reading, 0, 1023, &fd))
+        return false;
+    return read_text(reading, field);
+}
+
 static bool read_commit_delay(struct reading *reading, void *field)
 {
     reading->complaint = "has to be a number of microseconds from 0 to 10000000";
@@ -133,8 +150,7 @@ static bool read_checkpoint_entries(struct reading *reading, void *field)
 static bool read_origin(struct reading *reading, void *field)
 {
     reading->complaint = "has to be a name of at most 200 bytes without spaces or '+', like log.example.org/my-region";
-    return strlen(reading->value) <= ORIGIN_MAX_BYTES && vkey_name_usable(reading->value) &&
-           read_text(reading, field);
+    return strlen(reading->value) <= ORIGIN_MAX_BYTES && vkey_name_usable(reading->value) && read_text(reading, field);
 }
 
 /* "KEY URL": both in one block of memory, cut apart. */
@@ -183,6 +199,10 @@ static const struct setting {
     {"database", read_path, FIELD(database), true, false},
     {"key-file", read_path, FIELD(key_file), true, false},
     {"master-key-file", read_path, FIELD(master_key_file), false, false},
+    {"master-key-passphrase", read_passphrase, FIELD(master_key_passphrase), false, false},
+    {"next-master-key-file", read_path, FIELD(next_master_key_file), false, false},
+    {"payload-retention-days", read_days, FIELD(payload_retention_days), false, false},
+    {"entry-retention-days", read_days, FIELD(entry_retention_days), false, false},
     {"policy-file", read_path, FIELD(policy_file), true, false},
     {"tlog-directory", read_path, FIELD(tlog_directory), false, false},
     {"log-origin", read_origin, FIELD(log_origin), false, false},
@@ -274,7 +294,10 @@ bool config_load(struct config *config, const char *path, char error[CONFIG_ERRO
 
     *config = (struct config){.io_threads = 1,
                               .checkpoint_every_s = CHECKPOINT_EVERY_S,
-                              .checkpoint_every_entries = CHECKPOINT_EVERY_ENTRIES, .log_level = LOG_LEVEL_INFO};
+                              .checkpoint_every_entries = CHECKPOINT_EVERY_ENTRIES,
+                              .payload_retention_days = PAYLOAD_RETENTION_DAYS,
+                              .entry_retention_days = ENTRY_RETENTION_DAYS,
+                              .log_level = LOG_LEVEL_INFO};
     if (!text)
         return false;
     zconfig_t *root = zconfig_str_load(text); /* tells on stderr which line it does not understand */
@@ -305,6 +328,8 @@ void config_free(struct config *config)
     free(config->database);
     free(config->key_file);
     free(config->master_key_file);
+    free(config->master_key_passphrase);
+    free(config->next_master_key_file);
     free(config->policy_file);
     free(config->endpoint_file);
     free(config->tlog_directory);

@@ -27,10 +27,12 @@ struct config {
     size_t n_listen;
     char *database;
     char *key_file;
-    char *master_key_file; /* NULL: from the credentials directory */
+    char *master_key_file;       /* NULL: from the credentials directory */
+    char *master_key_passphrase; /* where from: "terminal", "credential", or a file descriptor's number; NULL: none */
+    char *next_master_key_file;  /* or NULL */
     char *policy_file;
-    char *endpoint_file; /* or NULL */
-    char *user;          /* or NULL */
+    char *endpoint_file;  /* or NULL */
+    char *user;           /* or NULL */
     char *tlog_directory; /* of the audit log: files are made there */
     char *log_origin;     /* its name */
     int64_t checkpoint_every_s, checkpoint_every_entries;
@@ -38,6 +40,7 @@ struct config {
     size_t n_witnesses;
     uint8_t next_key[CONFIG_KEY_BYTES], first_operator[CONFIG_KEY_BYTES];
     bool has_next_key, has_first_operator;
+    int64_t payload_retention_days, entry_retention_days; /* 0: for ever */
     int64_t io_threads;
     int64_t commit_delay_us;
     enum log_level log_level;

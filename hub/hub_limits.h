@@ -75,6 +75,8 @@ enum { CHECKPOINT_EVERY_S = 10, CHECKPOINT_EVERY_ENTRIES = 100000 };
 #define ID_AHEAD_MAX_MS (10LL * 60 * 1000) /* an id's time may be this far in the future */
 #define DELIVERY_TIME_TO_LIVE_MS (90 * DAY_MS)
 #define DELIVERY_TIME_TO_LIVE_MAX_MS (3650 * DAY_MS)
+#define PAYLOAD_RETENTION_DAYS 90 /* unless the configuration says otherwise */
+#define ENTRY_RETENTION_DAYS 3650
 #define HELD_DEADLINE_MS (14 * DAY_MS)
 #define SCRUB_EVERY_MS (7 * DAY_MS) /* from one pass over all that is stored to the next */
 #define CLOCK_JUMP_MAX_MS (5LL * 60 * 1000)

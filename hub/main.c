@@ -16,6 +16,7 @@
 #include "gate/gate.h"
 #include "hub_limits.h"
 #include "log_line.h"
+#include "master_key.h"
 #include "secrets.h"
 #include "service.h"
 
@@ -40,6 +41,8 @@ static const char usage[] =
 struct daemon {
     struct config config;
     struct secrets *secrets;
+    struct keyring_kdf kdf; /* if has_passphrase */
+    bool has_passphrase;
     char *policy;
     uv_loop_t loop;
     uv_signal_t terminate, interrupt;
@@ -122,6 +125,17 @@ static bool load(struct daemon *d, const char *path)
     return false;
 }
 
+/* What has to be asked for, or looked up beside the database. */
+static bool complete_master_key(struct daemon *d)
+{
+    char error[CONFIG_ERROR_BYTES];
+    bool good = master_key_complete(d->secrets, &d->config, &d->kdf, &d->has_passphrase, error);
+
+    if (!good)
+        LOG_LINE(LOG_LEVEL_ERROR, "%s", error);
+    return good;
+}
+
 /* ---- Starting --------------------------------------------------------------------------------------------------- */
 
 static bool start_gate(struct daemon *d)
@@ -157,6 +171,11 @@ static bool start_core(struct daemon *d)
                 .ack_delay_ms = ACK_DELAY_MS,
                 .commit_delay_us = (uint32_t)d->config.commit_delay_us,
                 .next_hub_key = d->config.has_next_key ? d->config.next_key : NULL,
+                .kdf = d->has_passphrase ? &d->kdf : NULL,
+                .next_master_key = master_key_next,
+                .next_master_key_ctx = &d->config,
+                .payload_kept_ms = d->config.payload_retention_days * DAY_MS,
+                .entry_kept_ms = d->config.entry_retention_days * DAY_MS,
                 .tlog = {.directory = d->config.tlog_directory,
                          .origin = d->config.log_origin,
                          .every_s = (uint32_t)d->config.checkpoint_every_s,
@@ -326,6 +345,8 @@ int main(int argc, char **argv)
         status = EXIT_CONFIG;
     else if (arguments.check)
         status = EXIT_SUCCESS;
+    else if (!complete_master_key(&d))
+        status = EXIT_CONFIG;
     else if (arguments.restore)
         status = restore(&d, arguments.restore);
     else

@@ -89,12 +89,35 @@ static bool load_pair(struct secrets *secrets, const char *path, char error[CONF
     return !wrong;
 }
 
+static bool read_master(const char *path, mode_t allowed, uint8_t key[CONFIG_KEY_BYTES], char error[CONFIG_ERROR_BYTES])
+{
+    char *text = is_private(path, allowed, error) ? config_read_file(path, KEY_FILE_MAX_BYTES, error) : NULL;
+    if (!text)
+        return false;
+    text[strcspn(text, " \t\r\n")] = '\0';
+    bool ok = config_parse_key(text, key);
+    wipe(text);
+    if (!ok)
+        snprintf(error, CONFIG_ERROR_BYTES, "%s has to hold 64 hexadecimal digits and nothing else", path);
+    return ok;
+}
+
+bool secrets_read_master(const char *path, uint8_t key[CONFIG_KEY_BYTES], char error[CONFIG_ERROR_BYTES])
+{
+    return read_master(path, 0600, key, error);
+}
+
 static bool load_master(struct secrets *secrets, const struct config *config, char error[CONFIG_ERROR_BYTES])
 {
     const char *credentials = getenv("CREDENTIALS_DIRECTORY");
     char in_credentials[PATH_BYTES] = "";
     const char *path = config->master_key_file;
     mode_t allowed = 0600;
+
+    if (config->master_key_passphrase) {
+        sodium_memzero(secrets->master_key, sizeof secrets->master_key);
+        return true;
+    }
 
     if (!path && credentials) {
         snprintf(in_credentials, sizeof in_credentials, "%s/master-key", credentials);
@@ -107,15 +130,7 @@ static bool load_master(struct secrets *secrets, const struct config *config, ch
                  "credential 'master-key' (LoadCredential=)");
         return false;
     }
-    char *text = is_private(path, allowed, error) ? config_read_file(path, KEY_FILE_MAX_BYTES, error) : NULL;
-    if (!text)
-        return false;
-    text[strcspn(text, " \t\r\n")] = '\0';
-    bool ok = config_parse_key(text, secrets->master_key);
-    wipe(text);
-    if (!ok)
-        snprintf(error, CONFIG_ERROR_BYTES, "%s has to hold 64 hexadecimal digits and nothing else", path);
-    return ok;
+    return read_master(path, allowed, secrets->master_key, error);
 }
 
 struct secrets *secrets_load(const struct config *config, char error[CONFIG_ERROR_BYTES])

@@ -29,7 +29,7 @@ struct outlet_delivery {
     uint32_t attempt;
     bool notice;
     char *verified_by; /* NULL: nobody */
-    uint8_t *bytes; /* the event, serialised */
+    uint8_t *bytes;    /* the event, serialised */
     size_t size;
     Carehub__V1__Event *event; /* NULL until inbox_next */
     /* The outlet's. */

@@ -27,8 +27,12 @@ size_t base64_write(const void *bytes, size_t size, char *text)
 
 bool base64_read(const char *text, size_t length, void *bytes, size_t max, size_t *size)
 {
-    /* Bits that are left over must be 0, and padding complete: libsodium sees to both. */
+    /* Bits that are left over must be 0, and padding complete: libsodium sees to both. But it takes bytes above 127 for
+     * characters of the alphabet. */
     const char *end;
+    for (size_t i = 0; i < length; i++)
+        if ((unsigned char)text[i] > 127)
+            return false;
     return sodium_base642bin(bytes, max, text, length, NULL, size, &end, sodium_base64_VARIANT_ORIGINAL) == 0 &&
            end == text + length;
 }

@@ -1,6 +1,6 @@
 /* What is worked out from the log behind the hot path, a little at a time: which entries concern which person, and what
- * has to be read by when; then the later deliveries that are due; and whether all that is stored is sound. How far it has come is in the store, with what it
- * made: after a crash it goes on from there. */
+ * has to be read by when; then the later deliveries that are due; and whether all that is stored is sound. How far it
+ * has come is in the store, with what it made: after a crash it goes on from there. */
 #include "core_private.h"
 #include "tlog.h"
 
@@ -61,7 +61,7 @@ static size_t check_some(struct core *core, size_t max)
 
 void behind(struct core *core)
 {
-    size_t (*const works[])(struct core *, size_t) = {joiners_work, unread_work, replays_work};
+    size_t (*const works[])(struct core *, size_t) = {joiners_work, unread_work, replays_work, retention_work};
     bool busy = core->open;
     size_t max = busy ? BUSY_MAX : IDLE_MAX, most = 0;
     core->next_behind_ms = core->now_ms + EVERY_MS;

@@ -333,7 +333,8 @@ void core_finish(struct core *core, struct core_time now)
 int64_t core_next_due_ms(const struct core *core)
 {
     if ((core->open && commit_due_ms(core) == 0) || core->n_endings > 0 || backup_copies(core) ||
-        ((core->n_ready > 0 || core->policy_diff || core->verify) && core->output.room(core->output.ctx) > DELIVER_FRAME_MAX_BYTES))
+        ((core->n_ready > 0 || core->policy_diff || core->verify) &&
+         core->output.room(core->output.ctx) > DELIVER_FRAME_MAX_BYTES))
         return 0;
     int64_t due = core->next_retry_ms < core->next_sweep_ms ? core->next_retry_ms : core->next_sweep_ms;
     if (core->next_behind_ms < due)

@@ -68,7 +68,7 @@ struct core_tlog_config {
     uint32_t every_entries; /* … or when so many entries are */
     const struct core_witness {
         const char *key, *url;
-    } *witnesses;
+    } * witnesses;
     size_t n_witnesses;
 };
 
@@ -83,6 +83,8 @@ struct core_config {
     const uint8_t *first_operator; /* CURVE public key that an empty log starts with: all operator roles; or NULL */
     uint32_t ack_delay_ms;         /* acknowledgements alone, which nobody waits for, are committed this late at most */
     uint64_t disk_reserve_bytes;   /* with less free, events are refused and the rest goes on; 0: the default */
+    int64_t payload_kept_ms;       /* payloads of events go this long after their last delivery ended; 0: never */
+    int64_t entry_kept_ms;         /* entries go when they are this old; 0: never */
     uint32_t commit_delay_us;      /* 0 in service; tests stretch the window between commit and confirm */
     const uint8_t *next_hub_key;   /* announced in each Welcome, or NULL */
     /* Reads the key that the master key is to be changed to, when an operator asks for that; NULL: there is none. */

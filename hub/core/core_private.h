@@ -114,8 +114,10 @@ struct core {
     bool clock_suspect;
     int64_t ids_known_from_ms;
     int64_t next_sweep_ms, next_forget_ms, next_behind_ms;
-    uint64_t indexed_place; /* entries up to here can be found by their person */
-    uint64_t pruned_place;  /* of those up to here some are no longer kept */
+    uint64_t indexed_place;  /* entries up to here can be found by their person */
+    uint64_t pruned_place;   /* of those up to here some are no longer kept */
+    uint64_t retained_place; /* the payloads of events up to here have gone, but for those that are noted */
+    int64_t payload_kept_ms, entry_kept_ms, next_retention_ms;
     uint64_t unread_from_place;
     uint64_t disk_reserve_bytes;
     bool (*next_master_key)(void *ctx, uint8_t key[KEY_BYTES], char error[CORE_ERROR_BYTES]);
@@ -183,8 +185,8 @@ uint64_t batch_append(struct core *core, Entry *entry, const struct person *pers
                       size_t payload_size);
 /* Reads an entry; NULL: there is none, or it is damaged (said in the daemon's log). In the arena. */
 Entry *entry_read(struct core *core, uint64_t place, struct arena *arena);
-/* Reads an entry and opens its payload. *entry is NULL unless the entry itself is sound; the result then says whether it
- * has a payload (STORE_OK), has none or no longer (STORE_NONE), or that is damaged. */
+/* Reads an entry and opens its payload. *entry is NULL unless the entry itself is sound; the result then says whether
+ * it has a payload (STORE_OK), has none or no longer (STORE_NONE), or that is damaged. */
 enum store_result entry_open(struct core *core, uint64_t place, struct arena *arena, struct log_record *record,
                              Entry **entry);
 /* Reads an entry with its payload. NULL also if the payload has been erased. */
@@ -297,8 +299,11 @@ void acks_flush(struct core *core);
 void push_all(struct core *core);
 /* The event at a place, from memory or the log; NULL: damaged or erased. */
 struct event_memory *event_get(struct core *core, uint64_t place);
-/* Has its person been erased? (erasure.c) */
-bool event_erased(struct core *core, uint64_t place);
+/* What has become of an event that cannot be had any more: END_ERASED or END_EXPIRED (it is no longer kept); 0: it is
+ * damaged. (erasure.c) */
+Carehub__V1__Reason event_gone(struct core *core, uint64_t place);
+/* Is its payload still kept? */
+bool event_kept(struct core *core, uint64_t place);
 void event_remember(struct core *core, const Entry *entry, const uint8_t *bytes, size_t size);
 void events_forget(struct core *core);
 /* Forgets those behind a place: they were rolled back, and the places will be others'. */
@@ -366,12 +371,13 @@ uint64_t event_current(struct core *core, uint64_t place);
 /* Brings an event's decisions up to date: what has become of those that held, and later ones. The entry is the scratch
  * arena's. */
 void decisions_since(struct core *core, Entry *event);
-/* Is an event in the log with its content? A correction that went out as notices only has been cut to what those say. */
+/* Is an event in the log with its content? A correction that went out as notices only has been cut to what those say.
+ */
 bool event_whole(struct core *core, const Entry *event);
 /* Has the actor been sent the event, or is that held, by its own decisions or later ones (brought up to date)? */
 bool has_received(const Entry *event, uint32_t actor);
-/* The fact by which a professional stood for an unverified event first: an EventVerified; NULL: nobody has, by the end of
- * place `through`. In the scratch arena. */
+/* The fact by which a professional stood for an unverified event first: an EventVerified; NULL: nobody has, by the end
+ * of place `through`. In the scratch arena. */
 const Entry *event_verified(struct core *core, uint64_t event_place, uint64_t through);
 /* Sends the event, whose decisions are up to date, again to those who received it; for the verification at a place. */
 void later_verified(struct core *core, const Entry *event, uint64_t because);
@@ -393,6 +399,8 @@ size_t person_numbers(struct core *core, uint64_t number, uint64_t numbers[PERSO
 size_t replays_work(struct core *core, size_t max);
 size_t erasures_work(struct core *core, size_t max); /* erasure.c */
 size_t keys_work(struct core *core, size_t max);     /* key_changes.c */
+size_t retention_work(struct core *core, size_t max);
+void retention_open(struct core *core);
 size_t joiners_work(struct core *core, size_t max);
 size_t unread_work(struct core *core, size_t max);
 void replay_query(struct core *core, struct session *session, const Carehub__V1__Query *query,

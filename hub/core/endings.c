@@ -294,7 +294,8 @@ static bool entry_before(struct core *core, uint64_t place, int64_t at_ms)
     struct log_record record;
     enum store_result read = core->log->functions->read(core->log, place, &core->scratch, &record);
     arena_reset(&core->scratch);
-    return (read == STORE_OK || read == STORE_ERASED) && record.at_ms < at_ms;
+    return read == STORE_NONE ? place <= core->pruned_place /* no longer kept */
+                              : read != STORE_DAMAGED && record.at_ms < at_ms;
 }
 
 uint64_t place_from(struct core *core, int64_t at_ms)

@@ -75,18 +75,27 @@ void erasure_begin(struct core *core, uint64_t request, uint64_t confirmed, uint
     core->next_behind_ms = 0;
 }
 
-bool event_erased(struct core *core, uint64_t place)
+Carehub__V1__Reason event_gone(struct core *core, uint64_t place)
 {
     struct log_record record;
     uint8_t key[VAULT_KEY_BYTES];
     enum store_result result = core->log->functions->read(core->log, place, &core->scratch, &record);
-    const Entry *entry = result == STORE_OK ? carehub__v1__entry__unpack(&core->scratch.protobuf, record.entry_size,
-                                                                        record.entry)
-                                            : NULL;
-    bool erased = result == STORE_ERASED ||
-                  (entry && entry->patient && store_subject_key(core->store, entry->patient, key) == STORE_NONE);
+    const Entry *entry = result == STORE_OK
+                             ? carehub__v1__entry__unpack(&core->scratch.protobuf, record.entry_size, record.entry)
+                             : NULL;
+    if (result == STORE_ERASED ||
+        (entry && entry->patient && store_subject_key(core->store, entry->patient, key) == STORE_NONE))
+        return REASON(END_ERASED);
     sodium_memzero(key, sizeof key);
-    return erased;
+    return (entry && !record.payload_kept) || (result == STORE_NONE && place <= core->pruned_place)
+               ? REASON(END_EXPIRED)
+               : REASON(REASON_UNSPECIFIED);
+}
+
+bool event_kept(struct core *core, uint64_t place)
+{
+    struct log_record record;
+    return core->log->functions->read(core->log, place, &core->scratch, &record) == STORE_OK && record.payload_kept;
 }
 
 /* ---- Telling those who received it -------------------------------------------------------------------------------- */
@@ -112,8 +121,8 @@ static bool slot_received(struct core *core, const Carehub__V1__Slot *slot)
         return slot->number <= lane->sent;
     for (int kind = 0; kind <= CAREHUB__V1__ACK_KIND__READ; kind++) {
         uint64_t places[STEPS_AT_ONCE];
-        int n = store_acked_places(core->store, slot->inbox, (int)slot->lane, kind, slot->number, 0, places,
-                                   STEPS_AT_ONCE);
+        int n =
+            store_acked_places(core->store, slot->inbox, (int)slot->lane, kind, slot->number, 0, places, STEPS_AT_ONCE);
         for (int i = 0; i < n; i++)
             if (ack_covers(entry_read(core, places[i], &core->scratch), slot))
                 return true;
@@ -135,10 +144,8 @@ static size_t receivers(struct core *core, const Entry *entry, struct route_deci
     size_t n = 0;
     for (size_t i = 0; i < entry->event->n_decisions; i++) {
         const Decision *decision = entry->event->decisions[i];
-        to[n] = (struct route_decision){.actor = decision->actor,
-                                        .outcome = OUTCOME(DELIVER),
-                                        .reason = REASON(CORRECTION_NOTICE),
-                                        .notice = true};
+        to[n] = (struct route_decision){
+            .actor = decision->actor, .outcome = OUTCOME(DELIVER), .reason = REASON(CORRECTION_NOTICE), .notice = true};
         for (size_t s = 0; s < decision->n_slots && to[n].n_inboxes < ROUTE_SLOTS_MAX; s++)
             if (decision->outcome == OUTCOME(DELIVER) && !listed(&to[n], decision->slots[s]->inbox) &&
                 slot_received(core, decision->slots[s]))
@@ -151,8 +158,7 @@ static size_t receivers(struct core *core, const Entry *entry, struct route_deci
 /* A retraction without content, of an event whose person the hub no longer knows: an event of nobody. */
 static bool tell_receivers(struct core *core, const Entry *original)
 {
-    struct route_decision *to =
-        arena_alloc(&core->scratch, (original->event->n_decisions + 1) * sizeof *to);
+    struct route_decision *to = arena_alloc(&core->scratch, (original->event->n_decisions + 1) * sizeof *to);
     const struct actor *author = registry_actor(&core->registry, original->actor);
     Carehub__V1__Event notice = CAREHUB__V1__EVENT__INIT;
     Carehub__V1__Author by = CAREHUB__V1__AUTHOR__INIT;
@@ -185,8 +191,7 @@ static bool tell_receivers(struct core *core, const Entry *original)
     what.n_decisions = n;
     what.decisions = arena_alloc(&core->scratch, n * sizeof *what.decisions);
     for (size_t i = 0; i < n; i++)
-        what.decisions[i] =
-            decision_entry(core, &to[i], core->last_place + 1, lane_of(what.urgency), &NOT_LATER);
+        what.decisions[i] = decision_entry(core, &to[i], core->last_place + 1, lane_of(what.urgency), &NOT_LATER);
     entry.what_case = CAREHUB__V1__ENTRY__WHAT_EVENT;
     entry.event = &what;
     batch_append(core, &entry, NULL, bytes, size);
@@ -280,8 +285,7 @@ static void due_remove_all(struct core *core, uint64_t number, const Carehub__V1
 static bool erase_version(struct core *core, uint64_t number)
 {
     struct card row;
-    enum store_result found =
-        store_card_get(core->store, CARD_PATIENT, number, PLACE_LATEST, &core->scratch, &row);
+    enum store_result found = store_card_get(core->store, CARD_PATIENT, number, PLACE_LATEST, &core->scratch, &row);
     if (found == STORE_NONE)
         return false;
     const Carehub__V1__PatientCard *card =
@@ -365,8 +369,8 @@ size_t erasures_work(struct core *core, size_t max)
     uint64_t place = 0;
     size_t n = 0;
     lapse(core);
-    while (n < max && store_work_next(core->store, WORK_ERASURE, INT64_MAX, &at_ms, &place, &core->batch, &row) ==
-                          STORE_OK) {
+    while (n < max &&
+           store_work_next(core->store, WORK_ERASURE, INT64_MAX, &at_ms, &place, &core->batch, &row) == STORE_OK) {
         if (core->indexed_place < place)
             return n; /* its entries are not all found yet */
         batch_open(core);

@@ -58,8 +58,8 @@ void person_card_stop_setting(struct fact_context *context, Carehub__V1__Patient
 void person_card_stop(struct fact_context *context, Carehub__V1__PatientCard *card, uint32_t actor,
                       Carehub__V1__Reason reason);
 
-/* The same for all whose deliveries rest on a consent that is not in force: for continuity of care, or for the purpose of
- * a grant for secondary use. */
+/* The same for all whose deliveries rest on a consent that is not in force: for continuity of care, or for the purpose
+ * of a grant for secondary use. */
 void person_card_stop_unconsented(struct fact_context *context, Carehub__V1__PatientCard *card);
 
 /* facts_audit.c: what the hub knows better than the auditor. */

@@ -86,11 +86,11 @@ static bool check_destroy(struct fact_context *context, uint32_t epoch)
     if (!vault_epoch_key(core->vault, epoch))
         return REFUSE(context, UNKNOWN_NAME, "epoch", "there is no epoch %u, or its key has been destroyed", epoch);
     if (epoch == vault_epoch_current(core->vault))
-        return REFUSE(context, INVALID, "epoch", "epoch %u is in use; begin a new one first (carehub keys rotate-epoch)",
-                      epoch);
-    return !keys_rewrapping(core) ? true
-                                  : REFUSE(context, BUSY, "epoch",
-                                           "subjects' keys are still being wrapped anew; see carehub keys list");
+        return REFUSE(context, INVALID, "epoch",
+                      "epoch %u is in use; begin a new one first (carehub keys rotate-epoch)", epoch);
+    return !keys_rewrapping(core)
+               ? true
+               : REFUSE(context, BUSY, "epoch", "subjects' keys are still being wrapped anew; see carehub keys list");
 }
 
 static bool check_keys_rotated(struct fact_context *context)
@@ -103,8 +103,8 @@ static bool check_keys_rotated(struct fact_context *context)
     case CAREHUB__V1__KEYS_ROTATED__WHAT__EPOCH:
         vault_epochs(context->core->vault, &n);
         return n < VAULT_EPOCHS_MAX ? true
-                                    : REFUSE(context, TOO_MANY, "what", "there are %d epochs, the most: destroy old ones",
-                                             VAULT_EPOCHS_MAX);
+                                    : REFUSE(context, TOO_MANY, "what",
+                                             "there are %d epochs, the most: destroy old ones", VAULT_EPOCHS_MAX);
     case CAREHUB__V1__KEYS_ROTATED__WHAT__MASTER:
         return keys_may_change_master(context->core, context->error);
     case CAREHUB__V1__KEYS_ROTATED__WHAT__DESTROY_EPOCH:

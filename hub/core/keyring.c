@@ -222,8 +222,9 @@ enum keyring_result keyring_load(struct keyring *keyring, char error[KEYRING_ERR
     else if (!vault_open(vault_master(keyring->vault), bytes, HEADER_BYTES, bytes + HEADER_BYTES,
                          (size_t)size - HEADER_BYTES, plain) ||
              !vault_unpack(keyring->vault, plain, (size_t)size - HEADER_BYTES - VAULT_OVERHEAD_BYTES))
-        fail(error, "the master key does not open %s. Start with the master key that it was made with, or the one "
-                    "that it was changed to",
+        fail(error,
+             "the master key does not open %s. Start with the master key that it was made with, or the one "
+             "that it was changed to",
              keyring->path);
     else
         result = KEYRING_OK;

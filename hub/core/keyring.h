@@ -1,5 +1,5 @@
-/* keyring.h - the file that holds the hub's keys: `<database>.keyring`, beside the database, never in it, so that a copy
- * of the database alone opens nothing.
+/* keyring.h - the file that holds the hub's keys: `<database>.keyring`, beside the database, never in it, so that a
+ * copy of the database alone opens nothing.
  *
  *     bytes 0 to 7    "CHKEYS1\n"
  *     8 to 15         operations of argon2id, little-endian; 0: the master key is a key, not a passphrase
@@ -7,9 +7,9 @@
  *     24 to 39        salt of argon2id
  *     40 on           the keys (vault_pack), sealed with the master key; the 40 bytes are the associated data
  *
- * It is replaced whole: the new one is written beside it and synced, renamed over it, and the directory synced. Then the
- * bytes of the old one are overwritten, as far as the file system lets one do that. A crash leaves the old or the new
- * one. Mode 0600. Core thread only (keyring_kdf_read: before it runs). */
+ * It is replaced whole: the new one is written beside it and synced, renamed over it, and the directory synced. Then
+ * the bytes of the old one are overwritten, as far as the file system lets one do that. A crash leaves the old or the
+ * new one. Mode 0600. Core thread only (keyring_kdf_read: before it runs). */
 #ifndef CAREHUB_KEYRING_H
 #define CAREHUB_KEYRING_H
 

@@ -146,7 +146,7 @@ bool later_decide(struct core *core, const Entry *event, uint32_t actor, struct 
     struct route_original original;
     struct card held;
     const struct person *person = person_deciding(core, event->patient);
-    if (!person || !event_whole(core, event) ||
+    if (!person || !event_kept(core, event->place) || !event_whole(core, event) ||
         store_held_get(core->store, event->place, actor, &core->scratch, &held) != STORE_NONE)
         return false;
     route_input_of(core, event, &input, &original);

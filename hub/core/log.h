@@ -30,6 +30,7 @@ struct log_record {
     uint8_t salt[SALT_BYTES];
     uint8_t content[CONTENT_BYTES];
     uint8_t payload_salt[SALT_BYTES]; /* once the payload has been opened */
+    bool payload_kept;                /* when it was read: there is a payload to open */
 };
 
 struct log {
@@ -50,9 +51,13 @@ struct log_functions {
                                  struct log_record *record);
     /* The last place and its time; 0 if the log is empty. */
     uint64_t (*last)(struct log *log, int64_t *at_ms);
-    /* The leaves of entries from a place on, erased ones too, without opening any: at most max; fewer where the log ends,
-     * or an entry is no longer kept. Returns their count. */
+    /* The leaves of entries from a place on, erased ones too, without opening any: at most max; fewer where the log
+     * ends, or an entry is no longer kept. Returns their count. */
     size_t (*leaves)(struct log *log, uint64_t first_place, size_t max, uint8_t (*leaves)[LEAF_BYTES]);
+    /* The payload goes; the entry can still be proved. */
+    void (*drop_payload)(struct log *log, uint64_t place);
+    /* The entry goes with its leaf: there is no such place any more. */
+    void (*prune)(struct log *log, uint64_t place);
     /* The entry as such goes, for good; its place, time and leaf stay. */
     void (*erase)(struct log *log, uint64_t place);
     void (*close)(struct log **log);

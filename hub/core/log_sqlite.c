@@ -1,8 +1,8 @@
 /* The embedded log: entries in the store's own file, durable when SQLite's COMMIT (WAL, synchronous=FULL) returns.
  *
- * A row's body is salt, content and entry, sealed with the log's key; its payload is the payload's salt and the payload,
- * sealed with the subject's. A body of no bytes: the entry has been erased. No payload: there never was one (content is
- * all zero), or it is no longer kept. */
+ * A row's body is salt, content and entry, sealed with the log's key; its payload is the payload's salt and the
+ * payload, sealed with the subject's. A body of no bytes: the entry has been erased. No payload: there never was one
+ * (content is all zero), or it is no longer kept. */
 #include "log_sqlite.h"
 
 #include <stdlib.h>
@@ -109,6 +109,7 @@ static enum store_result take_row(struct log_sqlite *self, sqlite3_stmt *stateme
         return STORE_DAMAGED;
     self->sealed_size = (size_t)sqlite3_column_bytes(statement, 3);
     self->sealed = arena_copy(&self->sealed_payload, sqlite3_column_blob(statement, 3), self->sealed_size);
+    record->payload_kept = self->sealed_size > 0;
     return STORE_OK;
 }
 
@@ -178,12 +179,27 @@ static size_t leaves(struct log *log, uint64_t first_place, size_t max, uint8_t 
     return n;
 }
 
-static void erase(struct log *log, uint64_t place)
+static void change(struct log *log, enum store_statement_entry which, uint64_t place)
 {
     struct log_sqlite *self = (struct log_sqlite *)log;
-    sqlite3_stmt *statement = store_entry_statement(self->store, STORE_ENTRY_ERASE);
+    sqlite3_stmt *statement = store_entry_statement(self->store, which);
     sqlite3_bind_int64(statement, 1, (int64_t)place);
     store_run(self->store, statement);
+}
+
+static void drop_payload(struct log *log, uint64_t place)
+{
+    change(log, STORE_ENTRY_DROP_PAYLOAD, place);
+}
+
+static void prune(struct log *log, uint64_t place)
+{
+    change(log, STORE_ENTRY_PRUNE, place);
+}
+
+static void erase(struct log *log, uint64_t place)
+{
+    change(log, STORE_ENTRY_ERASE, place);
 }
 
 static void close_log(struct log **log)
@@ -197,8 +213,8 @@ static void close_log(struct log **log)
 
 struct log *log_sqlite_open(struct store *store)
 {
-    static const struct log_functions functions = {begin, append, commit, read_entry, payload,
-                                                   last,  leaves, erase,  close_log};
+    static const struct log_functions functions = {begin,  append,       commit, read_entry, payload,  last,
+                                                   leaves, drop_payload, prune,  erase,      close_log};
     struct log_sqlite *self = xcalloc(1, sizeof *self);
     self->log.functions = &functions;
     self->store = store;

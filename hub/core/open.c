@@ -64,7 +64,7 @@ static bool tail_verify(struct core *core, char *error)
     for (uint64_t place = first; place <= core->last_place; place++) {
         struct log_record record;
         enum store_result read = core->log->functions->read(core->log, place, &core->scratch, &record);
-        if (read != STORE_OK && read != STORE_ERASED) {
+        if (read != STORE_OK && read != STORE_ERASED && place > core->pruned_place) {
             snprintf(error, CORE_ERROR_BYTES,
                      "entry %llu of the log is missing, damaged or altered. Restore the database from its last backup",
                      (unsigned long long)place);
@@ -88,8 +88,8 @@ static void damage_found(void *ctx, const char *what, const int64_t key[3])
 {
     const struct core *core = ctx;
     if (core->scrub.damaged <= DAMAGE_SAID_MAX)
-        say(2, "%s %lld/%lld/%lld is damaged or was altered, and is not used. Restore the database from a backup",
-            what, (long long)key[0], (long long)key[1], (long long)key[2]);
+        say(2, "%s %lld/%lld/%lld is damaged or was altered, and is not used. Restore the database from a backup", what,
+            (long long)key[0], (long long)key[1], (long long)key[2]);
 }
 
 static bool state_load(struct core *core, struct core_time now, char *error)
@@ -101,6 +101,7 @@ static bool state_load(struct core *core, struct core_time now, char *error)
     core->clock_offset_ms = now.real_ms - now.boot_ms;
     core->clock_suspect = last_at_ms > now.real_ms + CLOCK_JUMP_MAX_MS;
     core->ids_known_from_ms = store_number_get(core->store, "ids-known-from-ms", 0);
+    retention_open(core);
     core->indexed_place = (uint64_t)store_number_get(core->store, "indexed-place", 0);
     core->unread_from_place = (uint64_t)store_number_get(core->store, "unread-from-place", 0);
     core->backed_up_ms = store_number_get(core->store, "backed-up-ms", 0);
@@ -154,6 +155,8 @@ struct core *core_open(const struct core_config *config, const struct core_outpu
     core->ack_delay_ms = config->ack_delay_ms;
     core->hub_name = strdup(config->hub_name);
     core->next_retry_ms = INT64_MAX;
+    core->payload_kept_ms = config->payload_kept_ms;
+    core->entry_kept_ms = config->entry_kept_ms;
     core->next_master_key = config->next_master_key;
     core->next_master_key_ctx = config->next_master_key_ctx;
     core->disk_reserve_bytes = config->disk_reserve_bytes ? config->disk_reserve_bytes : DISK_RESERVE_BYTES;

@@ -71,8 +71,8 @@ static bool read_report_names(struct reader *reader, const char *value)
             reader->policy->report_names = (enum policy_report_names)i;
             return true;
         }
-    return refuse(reader, "policy/report-names: '%.40s' is not known: use person, role-and-organisation or organisation",
-                  value);
+    return refuse(
+        reader, "policy/report-names: '%.40s' is not known: use person, role-and-organisation or organisation", value);
 }
 
 static bool read_header(struct reader *reader, zconfig_t *section)
@@ -160,8 +160,7 @@ static bool read_after_death(struct reader *reader, zconfig_t *section)
 static bool read_erasure(struct reader *reader, zconfig_t *section)
 {
     for (zconfig_t *item = zconfig_child(section); item; item = zconfig_next(item))
-        if (!is_bare(reader, "erasure", item) ||
-            !read_type(reader, "erasure", item, &reader->policy->retracts_erased))
+        if (!is_bare(reader, "erasure", item) || !read_type(reader, "erasure", item, &reader->policy->retracts_erased))
             return false;
     return true;
 }

@@ -273,8 +273,9 @@ static enum step push_item(struct frame *frame, int which, uint64_t number, stru
     struct event_memory *event = event_get(core, item->place);
     ProtobufCBinaryData bytes;
     Carehub__V1__Reason why = 0;
-    if (!event && event_erased(core, item->place)) {
-        end_number(frame, which, number, item, 0, REASON(END_ERASED), REASON(REASON_UNSPECIFIED));
+    Carehub__V1__Reason gone = event ? REASON(REASON_UNSPECIFIED) : event_gone(core, item->place);
+    if (gone) {
+        end_number(frame, which, number, item, 0, gone, REASON(REASON_UNSPECIFIED));
         lane->ending = true;
         return STEP_END;
     }

@@ -73,6 +73,7 @@ static void status_query(struct core *core, struct session *session, const Careh
     status->rewrapping = keys_rewrapping(core);
     status->erasures_asked = store_work_count(core->store, WORK_ERASURE_ASKED);
     status->erasures = store_work_count(core->store, WORK_ERASURE);
+    status->retained_place = core->retained_place;
     answer->answer_case = CAREHUB__V1__ANSWER__ANSWER_STATUS;
     answer->status = status;
 }
@@ -366,7 +367,8 @@ static void open_query(struct core *core, struct session *session, const Carehub
 
 #define ROLE(name) (1u << CAREHUB__V1__OPERATOR_ROLE__##name)
 #define ONLOOKERS (ROLE(VIEWER) | ROLE(AUDITOR))
-#define ANYBODY (1u << CAREHUB__V1__OPERATOR_ROLE__OPERATOR_ROLE_UNSPECIFIED) /* the answer itself looks at who asks */
+#define ANYBODY (1u << CAREHUB__V1__OPERATOR_ROLE__OPERATOR_ROLE_UNSPECIFIED) /* the answer itself looks at who asks   \
+                                                                               */
 #define QUERY(name) CAREHUB__V1__QUERY__QUERY_##name
 
 static const struct question {

@@ -118,13 +118,13 @@ static void page(struct report *report, uint64_t from, uint32_t access)
 
 static void report_open(struct report *report, struct core *core, const Asked *asked, Report *answer)
 {
-    *report = (struct report){.core = core,
-                              .asked = asked,
-                              .answer = answer,
-                              .every_type = asked->n_types == 0,
-                              .names = asked->all_names ? REPORT_NAMES_PERSON
-                                                        : policy_report_names(core->registry.policy),
-                              .work = REPORT_PAGE_WORK};
+    *report =
+        (struct report){.core = core,
+                        .asked = asked,
+                        .answer = answer,
+                        .every_type = asked->n_types == 0,
+                        .names = asked->all_names ? REPORT_NAMES_PERSON : policy_report_names(core->registry.policy),
+                        .work = REPORT_PAGE_WORK};
     for (size_t i = 0; i < asked->n_types; i++)
         report->types |= 1U << event_type_by_name(asked->types[i]);
     report->n_numbers = person_numbers(core, answer->person, report->numbers);

@@ -157,6 +157,8 @@ enum verdict reconsider(struct core *core, const struct inbox *inbox, struct eve
     if (!item->notice && !decision.notice && decision.outcome == OUTCOME(DELIVER) &&
         (!survives_stops(core, person, person, item, &input, &decision, why) ||
          (own != person && !survives_stops(core, person, own, item, &input, &decision, why)))) {
+        if (decision.outcome == OUTCOME(HOLD))
+            return WAIT;          /* it cannot be decided for now without what is younger */
         item->notice |= corrects; /* its receiver has the original, and is told that much */
         return corrects ? SEND : END;
     }

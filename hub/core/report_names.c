@@ -147,8 +147,8 @@ void report_policy(struct report *report, uint64_t place)
         return;
     NEW(core, ReportPolicy, listed);
     listed->place = place;
-    listed->name = place == core->registry.policy_place ? (char *)policy_name(core->registry.policy)
-                                                         : former_name(report, place);
+    listed->name =
+        place == core->registry.policy_place ? (char *)policy_name(core->registry.policy) : former_name(report, place);
     ARENA_GROW(&core->batch, answer->policies, answer->n_policies, report->policies_capacity);
     answer->policies[answer->n_policies++] = listed;
 }

@@ -28,7 +28,7 @@ struct look {
     const Carehub__V1__PatientCard__Member *relation; /* NULL: none */
     bool grant;                                       /* it is a grant, not a membership */
     const struct policy_cell *cell;
-    Carehub__V1__Level level; /* of the view, so far */
+    Carehub__V1__Level level;                         /* of the view, so far */
     const Carehub__V1__PatientCard__Consent *consent; /* for what the relation is for, in force; NULL: none */
     bool by_relation;                                 /* granted without consent */
     uint8_t n_inboxes;

@@ -85,6 +85,13 @@ static const char *const sql[STATEMENTS] = {
     [ENTRY_LAST] = "SELECT place, at_ms FROM entry ORDER BY place DESC LIMIT 1",
     [ENTRY_LEAVES] = "SELECT place, leaf FROM entry WHERE place >= ?1 ORDER BY place LIMIT ?2",
     [ENTRY_ERASE] = "UPDATE entry SET body = x'', payload = NULL WHERE place = ?1",
+    [ENTRY_DROP_PAYLOAD] = "UPDATE entry SET payload = NULL WHERE place = ?1 AND payload IS NOT NULL",
+    [ENTRY_PRUNE] = "DELETE FROM entry WHERE place = ?1",
+    [HELD_ANY] = "SELECT 1 FROM held WHERE place = ?1 LIMIT 1",
+    [ACKED_FORGET] = "DELETE FROM acked WHERE inbox = ?1 AND lane = ?2 AND kind = ?3 AND last_number <= ?4",
+    [COMMIT_TIMES_FORGET] = "DELETE FROM commit_time WHERE last_place <= ?1",
+    [CARDS_FORGET] = "DELETE FROM card WHERE kind = ?1 AND number = ?2 AND from_place < (SELECT max(from_place) "
+                     "FROM card WHERE kind = ?1 AND number = ?2 AND from_place <= ?3)",
     [ENTRY_CONVERT] = "UPDATE entry SET leaf = ?2, body = ?3, payload = ?4 WHERE place = ?1",
     [DUE_PUT] = "INSERT OR IGNORE INTO due VALUES (?1, ?2)",
     [DUE_NEXT] = "SELECT at_ms, subject FROM due WHERE at_ms <= ?1 ORDER BY at_ms, subject LIMIT 1",
@@ -284,7 +291,8 @@ static bool keys_adopt(struct store *store, char *error)
     sqlite3_finalize(statement);
     return good && n == VAULT_KEYS
                ? true
-               : say(error, "the master key does not open %s. Start with the master key that the database was made with",
+               : say(error,
+                     "the master key does not open %s. Start with the master key that the database was made with",
                      store->path);
 }
 
@@ -301,8 +309,9 @@ static bool keys_open(struct store *store, char *error)
         break;
     }
     if (version >= SCHEMA_WITH_KEYRING)
-        return say(error, "%s is missing, and without it nothing in the database opens. Put back the copy that you keep "
-                          "with the master key",
+        return say(error,
+                   "%s is missing, and without it nothing in the database opens. Put back the copy that you keep "
+                   "with the master key",
                    store->keyring.path);
     if (version > 0 && !keys_adopt(store, error))
         return false;
@@ -327,8 +336,9 @@ static bool wal_empty(struct store *store);
 
 static bool open_all(struct store *store, char *error)
 {
-    /* A group's savepoint copies the pages that it changes, a few of them. Otherwise they go to a file in /var/tmp: after
-       the first that spills, each of every group. Says nothing if SQLite has been started already; then it was here. */
+    /* A group's savepoint copies the pages that it changes, a few of them. Otherwise they go to a file in /var/tmp:
+       after the first that spills, each of every group. Says nothing if SQLite has been started already; then it was
+       here. */
     sqlite3_config(SQLITE_CONFIG_STMTJRNL_SPILL, -1);
     int flags = SQLITE_OPEN_READWRITE | SQLITE_OPEN_CREATE | SQLITE_OPEN_NOMUTEX | SQLITE_OPEN_EXRESCODE;
     mode_t mask = umask(077);
@@ -353,8 +363,9 @@ static bool open_all(struct store *store, char *error)
     if (hub == STORE_NONE)
         store_subject_create(store, 0, key);
     return hub == STORE_DAMAGED
-               ? say(error, "%s is not the keyring of %s (or the hub's own payload key is damaged). Put back the one "
-                            "that belongs to it",
+               ? say(error,
+                     "%s is not the keyring of %s (or the hub's own payload key is damaged). Put back the one "
+                     "that belongs to it",
                      store->keyring.path, store->path)
                : true;
 }
@@ -424,12 +435,11 @@ void store_run(struct store *store, sqlite3_stmt *statement)
 
 sqlite3_stmt *store_entry_statement(struct store *store, enum store_statement_entry which)
 {
-    static const enum statement of[] = {[STORE_ENTRY_PUT] = ENTRY_PUT,
-                                        [STORE_ENTRY_GET] = ENTRY_GET,
-                                        [STORE_ENTRY_LAST] = ENTRY_LAST,
-                                        [STORE_ENTRY_LEAVES] = ENTRY_LEAVES,
-                                        [STORE_ENTRY_ERASE] = ENTRY_ERASE,
-                                        [STORE_ENTRY_CONVERT] = ENTRY_CONVERT};
+    static const enum statement of[] = {
+        [STORE_ENTRY_PUT] = ENTRY_PUT,     [STORE_ENTRY_GET] = ENTRY_GET,
+        [STORE_ENTRY_LAST] = ENTRY_LAST,   [STORE_ENTRY_LEAVES] = ENTRY_LEAVES,
+        [STORE_ENTRY_ERASE] = ENTRY_ERASE, [STORE_ENTRY_DROP_PAYLOAD] = ENTRY_DROP_PAYLOAD,
+        [STORE_ENTRY_PRUNE] = ENTRY_PRUNE, [STORE_ENTRY_CONVERT] = ENTRY_CONVERT};
     return store->statements[of[which]];
 }
 

@@ -28,8 +28,8 @@ enum store_result { STORE_OK = 0, STORE_NONE = 1, STORE_DAMAGED = 2, STORE_ERASE
 /* The statements, each prepared once; the rows' tables are described in store.c. */
 struct store;
 
-/* Opens or creates the database, and its keyring into the vault. Sets and reads back what durability rests on; refuses a
- * newer schema, another master key, a database whose keyring is missing. kdf: as for keyring_init. */
+/* Opens or creates the database, and its keyring into the vault. Sets and reads back what durability rests on; refuses
+ * a newer schema, another master key, a database whose keyring is missing. kdf: as for keyring_init. */
 struct store *store_open(const char *path, struct vault *vault, const struct keyring_kdf *kdf,
                          char error[STORE_ERROR_BYTES]);
 void store_close(struct store **store);
@@ -69,6 +69,8 @@ void store_card_put(struct store *store, enum card_kind kind, uint64_t number, u
 enum store_result store_card_get(struct store *store, enum card_kind kind, uint64_t number, uint64_t at_place,
                                  struct arena *arena, struct card *card);
 /* The place of its first version, or 0. */
+/* Removes the versions before the one that was in force at a place. */
+void store_cards_forget(struct store *store, enum card_kind kind, uint64_t number, uint64_t at_place);
 void store_card_remove(struct store *store, enum card_kind kind, uint64_t number, uint64_t from_place);
 uint64_t store_card_first(struct store *store, enum card_kind kind, uint64_t number);
 /* Calls `each` with the latest version of every card of a kind, by number. */
@@ -142,6 +144,7 @@ enum store_result store_exception_each(struct store *store, uint32_t inbox, stru
 
 /* What is held: by the place of its event and the actor (card->from_place is the actor here). */
 void store_held_put(struct store *store, uint64_t place, uint32_t actor, const void *body, size_t size);
+bool store_held_any(struct store *store, uint64_t place);
 /* All that is held of the event at a place. Returns how many. */
 int store_held_remove_all(struct store *store, uint64_t place);
 void store_held_remove(struct store *store, uint64_t place, uint32_t actor);
@@ -158,9 +161,15 @@ uint64_t store_acked_find(struct store *store, uint32_t inbox, int lane, int kin
 
 /* An entry about one delivery, or about a range that ends with `number`. Inbox 0: an entry about the event at place
  * `number`, with one of these instead of a lane. */
-enum { STEP_LANE_HELD = 0, STEP_LANE_CORRECTED = 1, STEP_LANE_LATER = 2, STEP_LANE_REPLAY_END = 3, STEP_LANE_VERIFIED = 4,
-       STEP_LANE_EMERGENCY = 5,       /* of number 0: every emergency access that was given */
-       STEP_LANE_EMERGENCY_ENDED = 6 }; /* what ended one, given at place `number`, before its time */
+enum {
+    STEP_LANE_HELD = 0,
+    STEP_LANE_CORRECTED = 1,
+    STEP_LANE_LATER = 2,
+    STEP_LANE_REPLAY_END = 3,
+    STEP_LANE_VERIFIED = 4,
+    STEP_LANE_EMERGENCY = 5, /* of number 0: every emergency access that was given */
+    STEP_LANE_EMERGENCY_ENDED = 6
+}; /* what ended one, given at place `number`, before its time */
 enum { STEP_LANE_LAST = STEP_LANE_EMERGENCY_ENDED };
 void store_step_put(struct store *store, uint32_t inbox, int lane, uint64_t number, uint64_t place);
 /* The places of steps from `number` on, in order, at most max. Returns their count. */
@@ -175,8 +184,12 @@ int store_steps_of(struct store *store, uint32_t inbox, int lane, uint64_t numbe
 int store_acked_places(struct store *store, uint32_t inbox, int lane, int kind, uint64_t number, uint64_t after,
                        uint64_t *places, int max);
 
+/* Removes the steps of a number, and the acknowledgements up to it. */
+void store_number_forget(struct store *store, uint32_t inbox, int lane, uint64_t number);
+
 /* When the commit that ended with last_place was on disk. */
 void store_commit_time_put(struct store *store, uint64_t last_place, int64_t at_ms);
+void store_commit_times_forget(struct store *store, uint64_t through_place);
 int64_t store_commit_time_find(struct store *store, uint64_t place);
 
 /* ---- What is made behind the hot path (behind.c), and worked off later (store_behind.c) -------------------------- */
@@ -191,7 +204,14 @@ void store_of_person_remove(struct store *store, uint64_t person, uint64_t place
 
 /* What is to be done for the fact at a place, from at_ms on; those of one kind in order of time. Of erasures that wait
  * for their confirmation, at_ms is when they lapse. */
-enum work_kind { WORK_LATE_JOINER = 0, WORK_REPLAY = 1, WORK_ERASURE_ASKED = 2, WORK_ERASURE = 3, WORK_KEYS = 4 };
+enum work_kind {
+    WORK_LATE_JOINER = 0,
+    WORK_REPLAY = 1,
+    WORK_ERASURE_ASKED = 2,
+    WORK_ERASURE = 3,
+    WORK_KEYS = 4,
+    WORK_RETAIN = 5
+};
 void store_work_put(struct store *store, enum work_kind kind, int64_t at_ms, uint64_t place, const void *body,
                     size_t size);
 /* The first that is due behind (after_ms, after_place), which it sets to what it found. */
@@ -230,6 +250,8 @@ enum store_statement_entry {
     STORE_ENTRY_LAST,
     STORE_ENTRY_LEAVES,
     STORE_ENTRY_ERASE,
+    STORE_ENTRY_DROP_PAYLOAD,
+    STORE_ENTRY_PRUNE,
     STORE_ENTRY_CONVERT
 };
 sqlite3_stmt *store_entry_statement(struct store *store, enum store_statement_entry which);

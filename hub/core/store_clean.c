@@ -1,14 +1,14 @@
 /* Pages go to the database's file without what rows that are gone have left in them.
  *
  * PRAGMA secure_delete overwrites a row that is deleted, where it is. But when SQLite moves rows between the pages of a
- * B-tree it leaves their old bytes in the part of a page that is not in use, and if such a row is deleted later only its
- * new place is overwritten. In WAL mode the database's file is written by checkpoints alone, whole pages at a time; here
- * the unused part of each is blanked on its way. A crash half-way leaves nothing but a page to be written again.
+ * B-tree it leaves their old bytes in the part of a page that is not in use, and if such a row is deleted later only
+ * its new place is overwritten. In WAL mode the database's file is written by checkpoints alone, whole pages at a time;
+ * here the unused part of each is blanked on its way. A crash half-way leaves nothing but a page to be written again.
  *
  * https://www.sqlite.org/fileformat2.html, section 1.6: a B-tree page begins with its kind (2, 5, 10 or 13; on page 1
- * behind the 100 bytes of the file's header); its cells' pointers follow an 8 or 12 byte header; between them and the cells'
- * content is what is not in use. Other pages begin with the number of another page, big-endian: as long as the file has
- * fewer than 2^25 pages (128 GiB), their first byte is 0 or 1, and they are left as they are. */
+ * behind the 100 bytes of the file's header); its cells' pointers follow an 8 or 12 byte header; between them and the
+ * cells' content is what is not in use. Other pages begin with the number of another page, big-endian: as long as the
+ * file has fewer than 2^25 pages (128 GiB), their first byte is 0 or 1, and they are left as they are. */
 #include "store_private.h"
 
 #include <stdlib.h>

@@ -96,6 +96,11 @@ enum store_result store_card_get(struct store *store, enum card_kind kind, uint6
     return result;
 }
 
+void store_cards_forget(struct store *store, enum card_kind kind, uint64_t number, uint64_t at_place)
+{
+    store_run(store, bind_numbers(store, CARDS_FORGET, NUMBERS(kind, (int64_t)number, (int64_t)at_place)));
+}
+
 void store_card_remove(struct store *store, enum card_kind kind, uint64_t number, uint64_t from_place)
 {
     store_run(store, bind_numbers(store, CARD_REMOVE, NUMBERS(kind, (int64_t)number, (int64_t)from_place)));
@@ -231,8 +236,7 @@ size_t store_subjects_rewrap(struct store *store, int64_t after, size_t max, int
     for (; next_row(store, statement); looked++) {
         *last = sqlite3_column_int64(statement, 0);
         uint32_t epoch = (uint32_t)sqlite3_column_int64(statement, 1);
-        if (epoch == vault_epoch_current(store->vault) ||
-            sqlite3_column_bytes(statement, 2) != VAULT_WRAPPED_BYTES)
+        if (epoch == vault_epoch_current(store->vault) || sqlite3_column_bytes(statement, 2) != VAULT_WRAPPED_BYTES)
             continue;
         old[n].subject = *last;
         old[n].epoch = epoch;
@@ -432,6 +436,11 @@ void store_held_put(struct store *store, uint64_t place, uint32_t actor, const v
     run_sealed(store, bind_numbers(store, HELD_PUT, NUMBERS((int64_t)place, actor)), 3, &row, body, size);
 }
 
+bool store_held_any(struct store *store, uint64_t place)
+{
+    return number_of(store, bind_numbers(store, HELD_ANY, NUMBERS((int64_t)place)), 0) != 0;
+}
+
 int store_held_remove_all(struct store *store, uint64_t place)
 {
     store_run(store, bind_numbers(store, HELD_REMOVE_ALL, NUMBERS((int64_t)place)));
@@ -514,6 +523,18 @@ int store_steps_of(struct store *store, uint32_t inbox, int lane, uint64_t numbe
 {
     return numbers_of(store, bind_numbers(store, STEP_OF, NUMBERS(inbox, lane, (int64_t)number, (int64_t)after, max)),
                       places, max);
+}
+
+void store_number_forget(struct store *store, uint32_t inbox, int lane, uint64_t number)
+{
+    store_steps_remove(store, inbox, lane, number);
+    for (int kind = 0; kind <= 1; kind++)
+        store_run(store, bind_numbers(store, ACKED_FORGET, NUMBERS(inbox, lane, kind, (int64_t)number)));
+}
+
+void store_commit_times_forget(struct store *store, uint64_t through_place)
+{
+    store_run(store, bind_numbers(store, COMMIT_TIMES_FORGET, NUMBERS((int64_t)through_place)));
 }
 
 void store_commit_time_put(struct store *store, uint64_t last_place, int64_t at_ms)

@@ -50,6 +50,7 @@ struct delivery {
     Carehub__V1__Slot slot;
     Carehub__V1__TraceAnswer *answer;
     bool ended;
+    bool never_sent; /* it ended before: a range that was acknowledged may go over it all the same */
 };
 
 static Carehub__V1__TraceLine *slot_line(struct delivery *delivery, Carehub__V1__TraceLine__Step step, int64_t at_ms)
@@ -117,10 +118,11 @@ static void steps(struct delivery *delivery)
             line->reason = entry->end->end;
             line->why = entry->end->why;
             delivery->ended = true;
+            delivery->never_sent = !entry->end->was_sent;
         } else if (entry->what_case == CAREHUB__V1__ENTRY__WHAT_RETRY &&
                    entry->retry->old_slot->number == slot.number) {
             delivery->slot = *entry->retry->new_slot; /* goes on there */
-            delivery->ended = false;
+            delivery->ended = delivery->never_sent = false;
         }
     }
 }
@@ -152,7 +154,7 @@ static void standing(struct delivery *delivery)
 static void follow_slot(struct core *core, const Entry *event, const Decision *decision, const Carehub__V1__Slot *slot,
                         Carehub__V1__TraceAnswer *answer)
 {
-    struct delivery delivery = {core, event, decision, *slot, answer, false};
+    struct delivery delivery = {.core = core, .event = event, .decision = decision, .slot = *slot, .answer = answer};
     steps(&delivery);
     /* A delivery that was put back has a new slot, with steps of its own. */
     for (int i = 0; i < RETRY_ATTEMPTS_MAX && delivery.slot.number != slot->number; i++) {
@@ -161,8 +163,10 @@ static void follow_slot(struct core *core, const Entry *event, const Decision *d
         if (delivery.slot.number == before)
             break;
     }
-    acknowledged(&delivery, CAREHUB__V1__ACK_KIND__STORED, event->place);
-    acknowledged(&delivery, CAREHUB__V1__ACK_KIND__READ, event->place);
+    if (!delivery.never_sent) {
+        acknowledged(&delivery, CAREHUB__V1__ACK_KIND__STORED, event->place);
+        acknowledged(&delivery, CAREHUB__V1__ACK_KIND__READ, event->place);
+    }
     if (!delivery.ended)
         standing(&delivery);
 }

@@ -28,8 +28,8 @@ struct secrets {
 
 struct vault {
     struct secrets *secrets;
-    uint8_t pool[POOL_BYTES];         /* random bytes, drawn ahead: a system call for each nonce would cost more
-                                         than the sealing */
+    uint8_t pool[POOL_BYTES]; /* random bytes, drawn ahead: a system call for each nonce would cost more
+                                 than the sealing */
     size_t pool_left;
     EVP_MD *sha256;
     EVP_MD_CTX *sha256_context;

@@ -7,6 +7,7 @@ import io
 import json
 import shutil
 import stat
+import subprocess
 import time
 import unittest
 
@@ -131,8 +132,10 @@ class AccessReportTest(unittest.TestCase):
         self.assertNotIn("found unconscious", json.dumps(items), "what names a person stays sealed")
 
     def test_denials_are_there_on_request(self):
-        self.assertNotIn("EXCLUDED_BY_PERSON", json.dumps(self.items()))
-        self.assertIn("EXCLUDED_BY_PERSON", json.dumps(self.items("--denials")))
+        def withheld(items):
+            return {(a["actor"], a["reason"]) for i in items for a in i["accesses"] if a["outcome"] != "DELIVER"}
+        self.assertEqual(withheld(self.items()), set())
+        self.assertIn(("pharmacy", "EXCLUDED_BY_PERSON"), withheld(self.items("--denials")))
 
     def test_of_one_type(self):
         types = {i["type"] for i in self.items("--type", "HospitalDischarge")}
@@ -226,6 +229,25 @@ class AccessReportTest(unittest.TestCase):
             stranger.ask(access_report=wire.AccessReportQuery(patient=c.patient_ref("one"), purpose="curious"))
         self.assertEqual(refused.exception.code, wire.NOT_ALLOWED)
         self.assertIn("report by the person", json.dumps(self.items()))
+
+    def test_after_an_erasure_it_says_that(self):
+        region, operator = self.region, self.region.operator
+        number = region.patient("gone", team=[("gp", "gp")])
+        auditor = region.client("second-auditor", [], roles=[reg.AUDITOR])
+        request = operator.fact(erasure_requested=reg.ErasureRequested(patient=c.patient_ref("gone"),
+                                                                       reason="asked for it")).place
+        auditor.fact(erasure_confirmed=reg.ErasureConfirmed(request=request))
+
+        def erased():
+            argv = [str(harness.CLI), "audit", "report", "--patient", f"P{number}", "--purpose", "asked", "--lang", "en",
+                    "--config", str(region.hub.dir / "carehub.conf")]
+            text = subprocess.run(argv, capture_output=True, text=True, timeout=60, check=False).stdout
+            return text if "was erased" in text else None
+
+        text = " ".join(harness.until(erased, what="the erasure").split())
+        self.assertIn('Asked for by "first-operator"', text)
+        self.assertIn('confirmed by "second-auditor"', text)
+        self.assertNotIn("care team (GP", text)
 
     def test_what_is_wrong_is_said(self):
         hub = self.region.hub

@@ -23,9 +23,9 @@ static char *rendered(const struct report *report, void (*form)(const struct rep
 /* Nothing but our own elements: what comes from elsewhere has no '<', and no attribute of ours ends early. */
 static void check_html(const char *text)
 {
-    static const char *const ours[] = {"!DOCTYPE", "html", "head", "meta", "title", "style", "body", "main",
-                                       "h1",       "h2",   "p",    "ul",   "li",    "table", "thead", "tbody",
-                                       "tr",       "th",   "td",   "time", "strong"};
+    static const char *const ours[] = {"!DOCTYPE", "html",  "head", "meta", "title", "style", "body",
+                                       "main",     "h1",    "h2",   "p",    "ul",    "li",    "table",
+                                       "thead",    "tbody", "tr",   "th",   "td",    "time",  "strong"};
     for (const char *at = text; (at = strchr(at, '<')); at++) {
         const char *name = at + 1 + (at[1] == '/');
         size_t size = strcspn(name, " >"), i = 0;

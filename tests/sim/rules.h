@@ -194,6 +194,8 @@ struct event {
     int64_t held_until[ACTORS + 1];
 };
 
+#define WHY(name) (1ULL << CAREHUB__V1__REASON__##name) /* needs log.pb-c.h */
+
 struct verdict {
     enum { WITHHELD, HELD, NOTICE, DELIVERED } is;
     int level;

@@ -106,8 +106,7 @@ enum fate fate_of(const struct event *event, struct verdict verdicts[ACTORS + 1]
     for (int actor = 1; actor <= ACTORS; actor++) {
         bool candidate = is_candidate(world, event->person, actor, now) || (original && original->got[actor]);
         verdicts[actor] = judge(world, event, original, actor, now);
-        bool unsure = verdicts[actor].is == HELD && verdicts[actor].reasons == 1ULL
-                                                                                   << CAREHUB__V1__REASON__ROLE_UNKNOWN;
+        bool unsure = verdicts[actor].is == HELD && verdicts[actor].reasons == WHY(ROLE_UNKNOWN);
         bool counts = !unsure || original || type_by_relation((int)op->v[TYPE]);
         any |= candidate && verdicts[actor].is != WITHHELD && counts;
     }
@@ -149,9 +148,7 @@ void follow_event(struct event *event, const Entry *entry, const struct verdict 
  * nothing for the moment does not matter. */
 bool verify_good(const struct op *op, int64_t now)
 {
-    static const uint64_t INBOX_ALONE = 1ULL << CAREHUB__V1__REASON__NOT_SUBSCRIBED |
-                                        1ULL << CAREHUB__V1__REASON__INBOX_FULL |
-                                        1ULL << CAREHUB__V1__REASON__PERSONAL_WITHOUT_INBOX;
+    static const uint64_t INBOX_ALONE = WHY(NOT_SUBSCRIBED) | WHY(INBOX_FULL) | WHY(PERSONAL_WITHOUT_INBOX);
     const struct event *event = &game.events[op->v[ID]];
     int actor = (int)op->v[ACTOR];
     if (!event->kept || !event->unverified || event->op.v[RETRACTS] || event->corrected || actor == CARER_A ||

@@ -196,6 +196,46 @@ static void merge(struct world *world, int person, int other)
     world->persons[merged].into = person;
 }
 
+static void set(struct record *record, const struct op *op, uint64_t place)
+{
+    end_setting(record, (int)op->v[NAME]);
+    record->settings[record->n_settings++] = (struct setting){.place = place,
+                                                              .name = (int)op->v[NAME],
+                                                              .actor = (int)op->v[ACTOR],
+                                                              .role = (int)op->v[ROLE],
+                                                              .type = (int)op->v[TYPE],
+                                                              .level = (int)op->v[LEVEL],
+                                                              .relaxes = op->v[RELAXES] != 0,
+                                                              .from = op->v[FROM],
+                                                              .until = op->v[UNTIL]};
+}
+
+static void registry_apply(struct world *world, const struct op *op)
+{
+    int actor = (int)op->v[ACTOR];
+    switch (op->kind) {
+    case STANDING:
+        world->suspended[actor] = op->v[YES] != 0;
+        break;
+    case END_ACTOR:
+        world->ended[actor] = true;
+        world->suspended[actor] = false;
+        break;
+    case SUBSCRIBE:
+        world->deaf[actor] = op->v[YES] != 0;
+        world->room[actor] = op->v[ROOM];
+        break;
+    case CLOSE:
+        world->closed[actor] = true;
+        break;
+    case POLICY:
+        world->without_role = op->v[YES] != 0;
+        break;
+    default:
+        break;
+    }
+}
+
 void fact_apply(struct world *world, const struct op *op, uint64_t place, int64_t now)
 {
     int person = root_of(world, (int)op->v[PERSON]), actor = (int)op->v[ACTOR];
@@ -225,16 +265,7 @@ void fact_apply(struct world *world, const struct op *op, uint64_t place, int64_
             record->inherited[i] &= ~(1u << actor);
         break;
     case SETTING:
-        end_setting(record, (int)op->v[NAME]);
-        record->settings[record->n_settings++] = (struct setting){place,
-                                                                  (int)op->v[NAME],
-                                                                  actor,
-                                                                  (int)op->v[ROLE],
-                                                                  (int)op->v[TYPE],
-                                                                  (int)op->v[LEVEL],
-                                                                  op->v[RELAXES] != 0,
-                                                                  op->v[FROM],
-                                                                  op->v[UNTIL]};
+        set(record, op, place);
         break;
     case LIFT:
         end_setting(record, (int)op->v[NAME]);
@@ -249,24 +280,8 @@ void fact_apply(struct world *world, const struct op *op, uint64_t place, int64_
         record->inherited[op->v[OTHER]] = 0;
         world->persons[op->v[OTHER]].into = -1;
         break;
-    case STANDING:
-        world->suspended[actor] = op->v[YES] != 0;
-        break;
-    case END_ACTOR:
-        world->ended[actor] = true;
-        world->suspended[actor] = false;
-        break;
-    case SUBSCRIBE:
-        world->deaf[actor] = op->v[YES] != 0;
-        world->room[actor] = op->v[ROOM];
-        break;
-    case CLOSE:
-        world->closed[actor] = true;
-        break;
-    case POLICY:
-        world->without_role = op->v[YES] != 0;
-        break;
     default:
+        registry_apply(world, op);
         break;
     }
 }

@@ -6,8 +6,6 @@
 
 #include "carehub/v1/log.pb-c.h"
 
-#define WHY(name) (1ULL << CAREHUB__V1__REASON__##name)
-
 enum { ADMINISTRATIVE = 1, CARE, CLINICAL };
 enum { BY_RELATION = 8, RESTRICTED_TOO = 16, PERSONAL = 32, LEVEL_BITS = 7 };
 

@@ -147,6 +147,14 @@ static void deadlines_kept(void)
                 broken("event %zu is held for %s past its deadline", i, actor_names[actor]);
 }
 
+static void pass_time(int64_t ms)
+{
+    commit();
+    game.hub->now_ms += ms;
+    commit();
+    deadlines_kept();
+}
+
 /* “Whichever there is” becomes the last event that something of the kind can be done about, and for whom. */
 static void find_event(struct op *op)
 {
@@ -167,7 +175,8 @@ static void find_event(struct op *op)
 static void step(const struct op *said)
 {
     struct op found = *said, *op = &found;
-    if ((op->kind == SETTLE || op->kind == VERIFY) && !op->v[ID]) {
+    bool about_event = op->kind == SETTLE || op->kind == VERIFY;
+    if (about_event && !op->v[ID]) {
         commit();
         find_event(op);
     }
@@ -187,12 +196,6 @@ static void step(const struct op *said)
         if (event->id_ms && (event->known || op->kind == AGAIN))
             publish_event(op, event);
         break;
-    case SETTLE:
-    case VERIFY:
-        commit();
-        if (event->kept)
-            publish_fact(op);
-        break;
     case ATTACH:
         attach(actor);
         break;
@@ -203,10 +206,7 @@ static void step(const struct op *said)
         acknowledge(actor, op->v[YES]);
         break;
     case WAIT_MS:
-        commit();
-        game.hub->now_ms += op->v[MS];
-        commit();
-        deadlines_kept();
+        pass_time(op->v[MS]);
         break;
     case COMMIT:
         commit();
@@ -215,7 +215,10 @@ static void step(const struct op *said)
         crash();
         break;
     default:
-        publish_fact(op);
+        if (about_event)
+            commit();
+        if (!about_event || event->kept)
+            publish_fact(op);
         break;
     }
 }

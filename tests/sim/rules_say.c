@@ -131,28 +131,16 @@ static void types_json(unsigned types, char *json, size_t size)
             snprintf(json + strlen(json), size - strlen(json), "%s\"%s\"", *json ? "," : "", type_names[type]);
 }
 
-static void fact_json(const struct op *op, char *json, size_t size)
+static const char *const levels[] = {"LEVEL_NONE", "LEVEL_ADMINISTRATIVE", "LEVEL_CARE", "LEVEL_CLINICAL"};
+
+static void relation_json(const struct op *op, const char *patient, const char *when, char *json, size_t size)
 {
-    static const char *const levels[] = {"LEVEL_NONE", "LEVEL_ADMINISTRATIVE", "LEVEL_CARE", "LEVEL_CLINICAL"};
     static const char *const grants[] = {"GRANT_KIND_UNSPECIFIED", "CASE_MANAGEMENT", "INSURANCE", "REFERRAL",
                                          "EMERGENCY_ACCESS",       "SECONDARY_USE"};
     const char *actor = actor_names[op->v[ACTOR]], *role = role_names[op->v[ROLE]], *level = levels[op->v[LEVEL]];
-    char patient[100], other[100], when[100], purposes[100], types[200];
-    purposes_json((int)op->v[PURPOSES], purposes, sizeof purposes);
+    char types[200];
     types_json((unsigned)op->v[SCOPE], types, sizeof types);
-    snprintf(patient, sizeof patient, "\"patient\":{\"identifier\":{\"system\":\"urn:sim\",\"value\":\"person-%lld\"}}",
-             op->v[PERSON]);
-    snprintf(other, sizeof other, "\"merged\":{\"identifier\":{\"system\":\"urn:sim\",\"value\":\"person-%lld\"}}",
-             op->v[OTHER]);
-    snprintf(when, sizeof when, "\"fromMs\":\"%lld\",\"untilMs\":\"%lld\"", op->v[FROM], op->v[UNTIL]);
     switch (op->kind) {
-    case CONSENT:
-        snprintf(json, size, "{\"consentGiven\":{%s,\"purposes\":[%s],\"classes\":\"%s\",%s}}", patient, purposes,
-                 level, when);
-        break;
-    case WITHDRAW:
-        snprintf(json, size, "{\"consentWithdrawn\":{%s,\"purposes\":[%s]}}", patient, purposes);
-        break;
     case MEMBER:
         snprintf(json, size,
                  "{\"memberAdded\":{%s,\"actor\":\"%s\",\"role\":\"%s\",%s,\"maxLevel\":\"%s\",\"types\":[%s]%s}}",
@@ -165,10 +153,59 @@ static void fact_json(const struct op *op, char *json, size_t size)
                  "\"purpose\":\"%s\",\"justification\":\"j\"}}",
                  patient, actor, role, grants[op->v[KIND]], level, when, purpose_names[op->v[PURPOSES]]);
         break;
-    case LEAVE:
-    case REVOKE:
+    default:
         snprintf(json, size, "{\"%s\":{%s,\"actor\":\"%s\",\"role\":\"%s\"}}",
                  op->kind == LEAVE ? "memberEnded" : "grantEnded", patient, actor, role);
+        break;
+    }
+}
+
+static void registry_json(const struct op *op, char *json, size_t size)
+{
+    const char *actor = actor_names[op->v[ACTOR]];
+    switch (op->kind) {
+    case STANDING:
+    case END_ACTOR:
+        snprintf(json, size, "{\"actorStanding\":{\"name\":\"%s\",\"standing\":\"%s\"}}", actor,
+                 op->kind == END_ACTOR ? "ENDED"
+                 : op->v[YES]          ? "SUSPENDED"
+                                       : "ACTIVE");
+        break;
+    case SUBSCRIBE:
+        snprintf(json, size,
+                 "{\"inboxSet\":{\"name\":\"%s\",\"actor\":\"%s\",\"types\":[\"%s\"],\"maxUndelivered\":\"%lld\"}}",
+                 actor, actor, op->v[YES] ? "PatientDeceased" : "*", op->v[ROOM]);
+        break;
+    case CLOSE:
+        snprintf(json, size, "{\"inboxClosed\":{\"name\":\"%s\",\"reason\":\"sim\"}}", actor);
+        break;
+    case SETTLE:
+        snprintf(json, size,
+                 "{\"heldSettled\":{\"place\":\"%llu\",\"actor\":\"%s\",\"release\":%s,\"reason\":\"sim\"}}",
+                 (unsigned long long)game.events[op->v[ID]].place, actor, op->v[YES] ? "true" : "false");
+        break;
+    default:
+        broken("no fact");
+    }
+}
+
+static void fact_json(const struct op *op, char *json, size_t size)
+{
+    const char *actor = actor_names[op->v[ACTOR]], *role = role_names[op->v[ROLE]], *level = levels[op->v[LEVEL]];
+    char patient[100], other[100], when[100], purposes[100];
+    purposes_json((int)op->v[PURPOSES], purposes, sizeof purposes);
+    snprintf(patient, sizeof patient, "\"patient\":{\"identifier\":{\"system\":\"urn:sim\",\"value\":\"person-%lld\"}}",
+             op->v[PERSON]);
+    snprintf(other, sizeof other, "\"merged\":{\"identifier\":{\"system\":\"urn:sim\",\"value\":\"person-%lld\"}}",
+             op->v[OTHER]);
+    snprintf(when, sizeof when, "\"fromMs\":\"%lld\",\"untilMs\":\"%lld\"", op->v[FROM], op->v[UNTIL]);
+    switch (op->kind) {
+    case CONSENT:
+        snprintf(json, size, "{\"consentGiven\":{%s,\"purposes\":[%s],\"classes\":\"%s\",%s}}", patient, purposes,
+                 level, when);
+        break;
+    case WITHDRAW:
+        snprintf(json, size, "{\"consentWithdrawn\":{%s,\"purposes\":[%s]}}", patient, purposes);
         break;
     case EXCLUDE:
     case READMIT:
@@ -193,31 +230,18 @@ static void fact_json(const struct op *op, char *json, size_t size)
         snprintf(json, size, "{\"%s\":{%s,%s}}", op->kind == MERGE ? "patientsMerged" : "patientsSeparated", patient,
                  other);
         break;
-    case STANDING:
-    case END_ACTOR:
-        snprintf(json, size, "{\"actorStanding\":{\"name\":\"%s\",\"standing\":\"%s\"}}", actor,
-                 op->kind == END_ACTOR ? "ENDED"
-                 : op->v[YES]          ? "SUSPENDED"
-                                       : "ACTIVE");
-        break;
-    case SUBSCRIBE:
-        snprintf(json, size,
-                 "{\"inboxSet\":{\"name\":\"%s\",\"actor\":\"%s\",\"types\":[\"%s\"],\"maxUndelivered\":\"%lld\"}}",
-                 actor, actor, op->v[YES] ? "PatientDeceased" : "*", op->v[ROOM]);
-        break;
-    case CLOSE:
-        snprintf(json, size, "{\"inboxClosed\":{\"name\":\"%s\",\"reason\":\"sim\"}}", actor);
-        break;
     case REPLAY:
         snprintf(json, size, "{\"replayed\":{%s,\"actorName\":\"%s\",\"reason\":\"sim\"}}", patient, actor);
         break;
-    case SETTLE:
-        snprintf(json, size,
-                 "{\"heldSettled\":{\"place\":\"%llu\",\"actor\":\"%s\",\"release\":%s,\"reason\":\"sim\"}}",
-                 (unsigned long long)game.events[op->v[ID]].place, actor, op->v[YES] ? "true" : "false");
+    case MEMBER:
+    case GRANT:
+    case LEAVE:
+    case REVOKE:
+        relation_json(op, patient, when, json, size);
         break;
     default:
-        broken("no fact");
+        registry_json(op, json, size);
+        break;
     }
 }
 

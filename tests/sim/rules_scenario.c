@@ -111,6 +111,49 @@ static long long some_of_mia(const struct op *ops, size_t n)
     return id;
 }
 
+/* What is about nobody in care. */
+static void fill_other(struct op *op, const struct op *ops, size_t n)
+{
+    op->v[PERSON] = 0;
+    switch (op->kind) {
+    case SETTLE:
+        op->v[YES] = chance(70);
+        op->v[ACTOR] = chance(50) ? some_actor() : 0;
+        op->v[ID] = chance(30) ? some_known_event(ops, n) : 0;
+        op->v[ACTOR] = op->v[ID] ? some_actor() : op->v[ACTOR];
+        break;
+    case AGAIN:
+    case CONFLICT:
+        op->v[ID] = some_known_event(ops, n);
+        break;
+    case ATTACH:
+    case DETACH:
+    case ACK:
+    case STANDING:
+    case SUBSCRIBE:
+        op->v[ACTOR] = some_actor();
+        op->v[YES] = op->kind != ATTACH && op->kind != DETACH && chance(25);
+        op->v[ROOM] = op->kind == SUBSCRIBE && chance(25) ? 1 + below(6) : 0;
+        break;
+    case END_ACTOR:
+    case CLOSE:
+        op->v[ACTOR] = KAS_A; /* that not everybody is gone in the end */
+        break;
+    case POLICY:
+        op->v[YES] = chance(35);
+        break;
+    case VERIFY:
+        op->v[ID] = chance(30) ? some_of_mia(ops, n) : 0;
+        op->v[ACTOR] = op->v[ID] || chance(30) ? some_actor() : 0;
+        break;
+    case WAIT_MS:
+        op->v[MS] = chance(4) ? 91LL * 24 * 3600000 : some_ms();
+        break;
+    default:
+        break;
+    }
+}
+
 static void fill(struct op *op, const struct op *ops, size_t n)
 {
     op->v[PERSON] = chance(40) ? 0 : below(PERSONS); /* one of whom more happens */
@@ -119,20 +162,8 @@ static void fill(struct op *op, const struct op *ops, size_t n)
         op->v[ID] = (long long)n + 1;
         some_event(op, ops, n);
         break;
-    case SETTLE:
-        op->v[YES] = chance(70);
-        op->v[ACTOR] = chance(50) ? some_actor() : 0;
-        op->v[ID] = chance(30) ? some_known_event(ops, n) : 0;
-        op->v[ACTOR] = op->v[ID] ? some_actor() : op->v[ACTOR];
-        op->v[PERSON] = 0;
-        break;
     case REPLAY:
         op->v[ACTOR] = chance(70) ? some_actor() : 0;
-        break;
-    case AGAIN:
-    case CONFLICT:
-        op->v[ID] = some_known_event(ops, n);
-        op->v[PERSON] = 0;
         break;
     case CONSENT:
         op->v[PURPOSES] = chance(75) ? CARE_P | (chance(35) ? RESEARCH_P : 0) : below(ALL_P + 1);
@@ -156,30 +187,6 @@ static void fill(struct op *op, const struct op *ops, size_t n)
     case READMIT:
         op->v[ACTOR] = some_actor();
         break;
-    case ATTACH:
-    case DETACH:
-    case ACK:
-    case STANDING:
-    case SUBSCRIBE:
-        op->v[ACTOR] = some_actor();
-        op->v[PERSON] = 0;
-        op->v[YES] = op->kind != ATTACH && op->kind != DETACH && chance(25);
-        op->v[ROOM] = op->kind == SUBSCRIBE && chance(25) ? 1 + below(6) : 0;
-        break;
-    case END_ACTOR:
-    case CLOSE:
-        op->v[ACTOR] = KAS_A; /* that not everybody is gone in the end */
-        op->v[PERSON] = 0;
-        break;
-    case POLICY:
-        op->v[PERSON] = 0;
-        op->v[YES] = chance(35);
-        break;
-    case VERIFY:
-        op->v[ID] = chance(30) ? some_of_mia(ops, n) : 0;
-        op->v[ACTOR] = op->v[ID] || chance(30) ? some_actor() : 0;
-        op->v[PERSON] = 0;
-        break;
     case SETTING:
     case LIFT:
         op->v[NAME] = below(2);
@@ -200,12 +207,8 @@ static void fill(struct op *op, const struct op *ops, size_t n)
     case SEPARATE:
         op->v[OTHER] = below(PERSONS);
         break;
-    case WAIT_MS:
-        op->v[PERSON] = 0;
-        op->v[MS] = chance(4) ? 91LL * 24 * 3600000 : some_ms();
-        break;
     default:
-        op->v[PERSON] = 0;
+        fill_other(op, ops, n);
         break;
     }
 }

@@ -1,5 +1,5 @@
 # The Merkle log by itself: tree, tiles, notes, proofs; and as the core drives it.
-foreach(name merkle tiles note)
+foreach(name merkle tiles note proof)
   add_executable(test_${name} ${CMAKE_CURRENT_LIST_DIR}/test_${name}.c)
   target_link_libraries(test_${name} PRIVATE carehub_audit PkgConfig::SODIUM PkgConfig::CMOCKA carehub_options)
   add_test(NAME unit.${name} COMMAND test_${name})

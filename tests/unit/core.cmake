@@ -1,5 +1,5 @@
 # The core, driven message by message.
-foreach(name access as_of backup core core_edges emergency_list erasure erasure_bytes expiry identity_facts later persons policy_diff purposes report_query scrub verify)
+foreach(name access as_of backup core core_edges emergency_list erasure erasure_bytes expiry identity_facts later migrate persons policy_diff purposes report_query retention scrub verify)
   add_executable(test_${name} ${CMAKE_CURRENT_LIST_DIR}/test_${name}.c ${CMAKE_CURRENT_LIST_DIR}/core_fixture.c)
   target_link_libraries(test_${name} PRIVATE carehub_core PkgConfig::CMOCKA carehub_options)
   target_compile_definitions(test_${name} PRIVATE
@@ -11,6 +11,9 @@ endforeach()
 target_link_libraries(test_later PRIVATE PkgConfig::SQLITE3)
 target_link_libraries(test_scrub PRIVATE PkgConfig::SQLITE3)
 target_link_libraries(test_erasure PRIVATE PkgConfig::SQLITE3)
+target_link_libraries(test_migrate PRIVATE PkgConfig::SQLITE3)
+target_compile_definitions(test_migrate PRIVATE CAREHUB_SCHEMA3="${CMAKE_CURRENT_LIST_DIR}/schema3.sql")
+target_link_libraries(test_retention PRIVATE PkgConfig::SQLITE3)
 target_link_libraries(test_erasure_bytes PRIVATE PkgConfig::SQLITE3)
 target_link_libraries(test_backup PRIVATE PkgConfig::SQLITE3)
 target_link_libraries(test_persons PRIVATE PkgConfig::SQLITE3)

@@ -74,6 +74,8 @@ void hub_open(struct hub *hub)
                                  .policy_text = hub->policy,
                                  .first_operator = operator_key,
                                  .disk_reserve_bytes = 1,
+                                 .payload_kept_ms = hub->payload_kept_ms,
+                                 .entry_kept_ms = hub->entry_kept_ms,
                                  .tlog = {.directory = hub->tlog[0] ? hub->tlog : NULL,
                                           .origin = "test.example/log",
                                           .every_s = 1,

@@ -22,6 +22,7 @@ struct hub {
     char tlog[96]; /* the audit log's directory; "": none is kept */
     char *policy;
     int64_t now_ms;
+    int64_t payload_kept_ms, entry_kept_ms; /* for hub_open; 0: for ever */
     struct {
         session_id to;
         Carehub__V1__ToClient *message;

@@ -125,6 +125,42 @@ static void trace_of_what_was_not_kept_names_nobody(void **state)
     free(text);
 }
 
+/* What was held and is settled does not go on counting as held; and the operator's reason is there. */
+static void trace_of_what_an_operator_refused_says_why(void **state)
+{
+    (void)state;
+    Carehub__V1__TraceLine held =
+        decided("dr-janssens", "gp", OUTCOME(HOLD), REASON(ACTOR_SUSPENDED), CAREHUB__V1__LEVEL__LEVEL_NONE);
+    Carehub__V1__TraceLine refused =
+        decided("dr-janssens", "", OUTCOME(WITHHOLD), REASON(END_REFUSED_BY_OPERATOR), CAREHUB__V1__LEVEL__LEVEL_NONE);
+    refused.settled_for = "told by telephone";
+    const Carehub__V1__TraceLine *const lines[] = {&held, &refused};
+    char *text = rendered_trace(lines, 2, plain);
+    assert_non_null(strstr(text, "(#1042): 0 told; 1 not told\n"));
+    assert_non_null(strstr(text, "an operator has refused it (told by telephone)\n"));
+    free(text);
+}
+
+static void trace_of_what_a_carer_entered_says_who_verified_it(void **state)
+{
+    (void)state;
+    Carehub__V1__TraceLine received = line(STEP(RECEIVED), 0, ""),
+                           verified = line(STEP(VERIFIED_STEP), 60, "dr-janssens");
+    Carehub__V1__TraceLine again = decided("wit-gele-zorg", "home-nurse", OUTCOME(DELIVER), REASON(MEMBER_WITH_CONSENT),
+                                           CAREHUB__V1__LEVEL__LEVEL_CARE);
+    received.client = "carer-app";
+    received.unverified = true;
+    again.cause = CAREHUB__V1__CAUSE__VERIFIED;
+    verified.because = again.because = 1050;
+    const Carehub__V1__TraceLine *const lines[] = {&received, &verified, &again};
+    char *text = rendered_trace(lines, 3, plain);
+    assert_non_null(strstr(text, "from carer-app; entered by the person or an informal carer, unverified\n"));
+    assert_non_null(strstr(text, "+ verified  dr-janssens "));
+    assert_non_null(strstr(text, " recorded at #1050\n"));
+    assert_non_null(strstr(text, "again, since a professional has verified it (#1050): care data: "));
+    free(text);
+}
+
 static void trace_of_nothing_says_so(void **state)
 {
     (void)state;
@@ -324,6 +360,29 @@ static void explanation_of_a_delivery_says_as_what_and_what_became_of_it(void **
     free(text);
 }
 
+static void explanation_says_whether_a_professional_stands_for_it(void **state)
+{
+    (void)state;
+    Carehub__V1__TraceLine stored = delivery(STEP(ACKNOWLEDGED_STORED), 5, "dr-janssens"), *lines = &stored;
+    Carehub__V1__Decision decision;
+    Carehub__V1__ExplainAnswer e = delivered(&decision, &lines);
+    e.unverified = true;
+    static const char *const cases[][3] = {
+        {"en", "no professional has verified it yet.\n", "verified by wit-gele-zorg on 1 March 2026, 21:00.\n"},
+        {"nl", "nog door geen professional bevestigd.\n", "bevestigd door wit-gele-zorg op 1 maart 2026"},
+        {"fr", "aucun professionnel ne l'a encore vérifiée.\n", "vérifiée par wit-gele-zorg le 1er mars 2026"},
+        {"de", "noch von keiner Fachperson bestätigt.\n", "bestätigt von wit-gele-zorg am 1. März 2026"},
+    };
+    for (size_t i = 0; i < 2 * sizeof cases / sizeof *cases; i++) {
+        e.verified_by = i % 2 ? "wit-gele-zorg" : "";
+        e.verified_ms = start_ms;
+        char *text = rendered_explanation(&e, cases[i / 2][0]);
+        if (!strstr(text, cases[i / 2][1 + i % 2]))
+            fail_msg("%s", text);
+        free(text);
+    }
+}
+
 /* Decided is not delivered: the first sentence says how far it has come. */
 static void explanation_says_how_far_a_delivery_has_come(void **state)
 {
@@ -466,10 +525,11 @@ static void tail_is_one_aligned_line_for_each_decision(void **state)
     story_line(&told, out, plain);
     story_line(&held, out, plain);
     fclose(out);
-    assert_string_equal(text, "21:00:00.124  #1042      HospitalDischarge   P7      + told        dr-janssens          "
-                              " medical data: member of the care team, and the patient has consented\n"
-                              "21:00:00.124  #1042      FallReported        P7      ~ held        wit-gele-zorg        "
-                              " is suspended; the event waits until that is over, or until its deadline\n");
+    assert_string_equal(text,
+                        "21:00:00.124  #1042      HospitalDischarge    P7      + told        dr-janssens          "
+                        " medical data: member of the care team, and the patient has consented\n"
+                        "21:00:00.124  #1042      FallReported         P7      ~ held        wit-gele-zorg        "
+                        " is suspended; the event waits until that is over, or until its deadline\n");
     free(text);
 }
 
@@ -479,6 +539,9 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(trace_shows_the_whole_way_in_the_order_of_time),
         cmocka_unit_test(trace_of_what_was_not_kept_names_nobody),
+        cmocka_unit_test(trace_of_what_an_operator_refused_says_why),
+        cmocka_unit_test(trace_of_what_a_carer_entered_says_who_verified_it),
+        cmocka_unit_test(explanation_says_whether_a_professional_stands_for_it),
         cmocka_unit_test(trace_of_nothing_says_so),
         cmocka_unit_test(marks_and_colours_only_where_the_terminal_has_them),
         cmocka_unit_test(explanation_begins_with_the_conclusion_and_marks_what_decided),

@@ -101,10 +101,10 @@ static void person_is_unknown_at_once_and_may_come_again(void **state)
     assert_int_equal(hub_ask(hub, "{\"patient\":" PERSON "}}")->error->code, CAREHUB__V1__ERROR_CODE__UNKNOWN_NAME);
     settle(hub);
     hub_crash(hub);
-    assert_int_equal(hub_fact(hub, "{\"patientRegistered\":{\"identifiers\":[{\"system\":\"ssin\",\"value\":\"" SSIN
-                                   "\"}]}}")
-                         ->number,
-                     2);
+    assert_int_equal(
+        hub_fact(hub, "{\"patientRegistered\":{\"identifiers\":[{\"system\":\"ssin\",\"value\":\"" SSIN "\"}]}}")
+            ->number,
+        2);
 }
 
 /* ---- What becomes of its deliveries -------------------------------------------------------------------------------- */
@@ -234,9 +234,8 @@ static void actor_says_erased(void **state)
     assert_string_equal(list->actors[0]->actor->display, "erased");
     assert_int_equal(list->actors[0]->actor->n_identifiers, 0);
     assert_int_equal(list->actors[0]->actor->standing, CAREHUB__V1__STANDING__ENDED);
-    assert_int_equal(
-        hub_fact(hub, "{\"erasureRequested\":{\"actorName\":\"gp\",\"reason\":\"x\"}}")->error->code,
-        CAREHUB__V1__ERROR_CODE__INVALID); /* an organisation */
+    assert_int_equal(hub_fact(hub, "{\"erasureRequested\":{\"actorName\":\"gp\",\"reason\":\"x\"}}")->error->code,
+                     CAREHUB__V1__ERROR_CODE__INVALID); /* an organisation */
 }
 
 #define TEST(name) cmocka_unit_test_setup_teardown(name, hub_setup, hub_teardown)

@@ -1,6 +1,6 @@
-/* Nothing of the erased stays in any file of the hub: random histories of random persons, some of whom are erased, with a
- * crash somewhere in between. What is searched for in the raw bytes is what was stored of them before: every sealed row,
- * wrapped key, hash of an identifier and id of an event. What was stored of the others must still be there. */
+/* Nothing of the erased stays in any file of the hub: random histories of random persons, some of whom are erased, with
+ * a crash somewhere in between. What is searched for in the raw bytes is what was stored of them before: every sealed
+ * row, wrapped key, hash of an identifier and id of an event. What was stored of the others must still be there. */
 #include <dirent.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -40,7 +40,10 @@ struct world {
 static void make_ssin(int i, char ssin[12])
 {
     long base = 380412000L + i * 7 + 1; /* born on 12 April 1938 */
-    snprintf(ssin, 12, "%09ld%02ld", base, 97 - base % 97);
+    char text[48];
+    snprintf(text, sizeof text, "%09ld%02ld", base, 97 - base % 97);
+    memcpy(ssin, text, 11);
+    ssin[11] = '\0';
 }
 
 static const Carehub__V1__Confirmation *fact(struct world *world, const char *format, ...)
@@ -69,8 +72,9 @@ static void register_person(struct world *world, int i)
     unsigned long long number = world->numbers[i];
     fact(world, "{\"consentGiven\":{\"patient\":{\"number\":\"%llu\"},\"purposes\":[\"continuity-of-care\"]}}", number);
     fact(world, "{\"memberAdded\":{\"patient\":{\"number\":\"%llu\"},\"actor\":\"gp\",\"role\":\"gp\"}}", number);
-    fact(world, "{\"memberAdded\":{\"patient\":{\"number\":\"%llu\"},\"actor\":\"apo\",\"role\":\"pharmacist\","
-                "\"untilMs\":\"%lld\"}}",
+    fact(world,
+         "{\"memberAdded\":{\"patient\":{\"number\":\"%llu\"},\"actor\":\"apo\",\"role\":\"pharmacist\","
+         "\"untilMs\":\"%lld\"}}",
          number, (long long)world->hub->now_ms + 1000000 + (int64_t)chance(1000000));
 }
 
@@ -155,7 +159,8 @@ static void happen(struct world *world)
         return;
     switch (chance(12)) {
     case 0:
-        fact(world, "{\"memberAdded\":{\"patient\":{\"number\":\"%llu\"},\"actor\":\"nurse\",\"role\":\"coordinator\"}}",
+        fact(world,
+             "{\"memberAdded\":{\"patient\":{\"number\":\"%llu\"},\"actor\":\"nurse\",\"role\":\"coordinator\"}}",
              number);
         break;
     case 1:
@@ -370,8 +375,7 @@ static void check_others(struct world *world)
         const Carehub__V1__Answer *answer = hub_ask(world->hub, json);
         bool there = answer->answer_case == CAREHUB__V1__ANSWER__ANSWER_OPEN;
         if (there == world->erased[world->events[i].person])
-            fail_msg("event %d of person %d: %s", i, world->events[i].person,
-                     there ? "is there" : answer->error->text);
+            fail_msg("event %d of person %d: %s", i, world->events[i].person, there ? "is there" : answer->error->text);
         hub_clear(world->hub);
     }
 }
@@ -438,8 +442,8 @@ static void nothing_of_the_erased_is_in_any_file(void **state)
 int main(int argc, char **argv)
 {
     unsigned rounds = argc > 1 ? (unsigned)atoi(argv[1]) : ROUNDS, first = argc > 2 ? (unsigned)atoi(argv[2]) : 1;
-    const struct CMUnitTest test = cmocka_unit_test_setup_teardown(nothing_of_the_erased_is_in_any_file, hub_setup,
-                                                                   hub_teardown);
+    const struct CMUnitTest test =
+        cmocka_unit_test_setup_teardown(nothing_of_the_erased_is_in_any_file, hub_setup, hub_teardown);
     int failed = 0;
     for (unsigned round = first; round < first + rounds && !failed; round++) {
         const struct CMUnitTest tests[] = {test};

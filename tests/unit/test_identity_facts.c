@@ -89,6 +89,21 @@ static void merging_of_nobody_known_is_confirmed_and_changes_nothing(void **stat
     assert_int_equal(hub_ask(hub, "{\"status\":{}}")->status->patients, 1);
 }
 
+/* It would have no effect, and whoever withdraws a consent must not believe that it had. */
+static void what_is_said_of_a_merged_record_by_its_number_is_refused(void **state)
+{
+    struct hub *hub = region(state);
+    second_person(hub);
+    hub_fact_good(hub, "{\"patientsMerged\":{\"patient\":" OF(FIRST) ",\"merged\":" OF(SECOND) "}}");
+    static const char withdrawn[] = "{\"consentWithdrawn\":{\"patient\":{\"number\":\"2\"}}}";
+    static const char excluded[] = "{\"exclusionSet\":{\"patient\":{\"number\":\"2\"},\"actor\":\"gp\"}}";
+    assert_int_equal(hub_fact(hub, withdrawn)->status, REJECTED);
+    assert_int_equal(hub_fact(hub, excluded)->status, REJECTED);
+    hub_fact_good(hub, "{\"exclusionSet\":{\"patient\":" OF(SECOND) ",\"actor\":\"gp\"}}"); /* finds the first */
+    hub_fact_good(hub, "{\"patientsSeparated\":{\"patient\":{\"number\":\"1\"},\"merged\":{\"number\":\"2\"}}}");
+    assert_int_equal(hub_fact(hub, excluded)->status, CONFIRMED);
+}
+
 static void client_opens_inboxes_for_its_own_actors_only(void **state)
 {
     struct hub *hub = region(state);
@@ -112,6 +127,7 @@ int main(void)
         TEST(exclusions_of_both_hold_and_separate_again),
         TEST(merging_with_a_number_that_is_new_gives_the_known_person_that_number),
         TEST(merging_of_nobody_known_is_confirmed_and_changes_nothing),
+        TEST(what_is_said_of_a_merged_record_by_its_number_is_refused),
         TEST(client_opens_inboxes_for_its_own_actors_only),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -778,15 +778,16 @@ static void database_of_the_version_before_is_migrated(void **state)
     core_close(&hub->core);
     sqlite3 *db;
     assert_int_equal(sqlite3_open(hub->database, &db), SQLITE_OK);
-    assert_int_equal(sqlite3_exec(db,
-                                  "DROP TABLE of_person; DROP TABLE work; DROP TABLE unread;"
-                                  "DROP INDEX identifier_subject; ALTER TABLE subject DROP COLUMN epoch;"
-                                  "ALTER TABLE subject DROP COLUMN from_place; ALTER TABLE subject DROP COLUMN card;"
-                                  "CREATE TABLE hub_key (which INTEGER PRIMARY KEY, wrapped BLOB) STRICT;"
-                                  "DELETE FROM number WHERE name IN ('indexed-place', 'unread-from-place', 'entries-to-convert');"
-                                  "PRAGMA user_version=2;",
-                                  NULL, NULL, NULL),
-                     SQLITE_OK);
+    assert_int_equal(
+        sqlite3_exec(db,
+                     "DROP TABLE of_person; DROP TABLE work; DROP TABLE unread;"
+                     "DROP INDEX identifier_subject; ALTER TABLE subject DROP COLUMN epoch;"
+                     "ALTER TABLE subject DROP COLUMN from_place; ALTER TABLE subject DROP COLUMN card;"
+                     "CREATE TABLE hub_key (which INTEGER PRIMARY KEY, wrapped BLOB) STRICT;"
+                     "DELETE FROM number WHERE name IN ('indexed-place', 'unread-from-place', 'entries-to-convert');"
+                     "PRAGMA user_version=2;",
+                     NULL, NULL, NULL),
+        SQLITE_OK);
     sqlite3_close(db);
     hub_open(hub);
     for (session_id session = OPERATOR; session < SESSIONS; session++)

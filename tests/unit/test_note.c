@@ -110,11 +110,14 @@ static void what_is_no_note_is_refused(void **state)
         {"a hyphen for a dash", "text\n\n- a " ZEROES "\n"},
         {"no name", "text\n\n" DASH " " ZEROES "\n"},
         {"a plus in the name", "text\n\n" DASH "a+b " ZEROES "\n"},
-        {"a Unicode space in the name", "text\n\n" DASH "a\xc2\xa0" "b " ZEROES "\n"},
+        {"a Unicode space in the name", "text\n\n" DASH "a\xc2\xa0"
+                                        "b " ZEROES "\n"},
         {"no signature behind the name", "text\n\n" DASH "a \n"},
         {"a key id alone", "text\n\n" DASH "a AAAAAA==\n"},
         {"base64 without padding", "text\n\n" DASH "a AAAAAAA\n"},
         {"base64 with bits left over", "text\n\n" DASH "a AAAAAAB=\n"},
+        {"base64 with a byte above 127", "text\n\n" DASH "a AAAA\xce\x9a"
+                                         "AA\n"},
         {"text behind the signatures", "text\n\n" DASH "a " ZEROES "\nmore\n"},
     };
     (void)state;
@@ -164,7 +167,8 @@ static void a_checkpoint_says_what_was_put_into_it(void **state)
 {
     struct checkpoint written = {.origin = "log.example/region", .size = 20852163}, read;
     char text[CHECKPOINT_BYTES], line[NOTE_LINE_BYTES], whole[1024];
-    struct signer signer = signer_of("log.example/region", NOTE_ED25519), other = signer_of("log.example/region", NOTE_ED25519);
+    struct signer signer = signer_of("log.example/region", NOTE_ED25519),
+                  other = signer_of("log.example/region", NOTE_ED25519);
     struct note note;
     (void)state;
     randombytes_buf(written.root.bytes, sizeof written.root.bytes);
@@ -200,7 +204,8 @@ static void what_is_no_checkpoint_is_refused(void **state)
     };
     struct checkpoint checkpoint;
     (void)state;
-    assert_true(checkpoint_parse("origin\n0\n" ROOT "\nextension\n", strlen("origin\n0\n" ROOT "\nextension\n"), &checkpoint));
+    assert_true(
+        checkpoint_parse("origin\n0\n" ROOT "\nextension\n", strlen("origin\n0\n" ROOT "\nextension\n"), &checkpoint));
     for (size_t i = 0; i < sizeof cases / sizeof *cases; i++)
         if (checkpoint_parse(cases[i], strlen(cases[i]), &checkpoint))
             fail_msg("taken for a checkpoint: %s", cases[i]);

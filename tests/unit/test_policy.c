@@ -195,6 +195,8 @@ static void a_bad_section_is_refused_by_its_path(void **state)
         {"policy\n    name = a\n    hold-days = 0\nroles\n    gp\nafter-death\n", "policy/hold-days: '0' is not"},
         {"policy\n    name = a\n    hold-days = 366\nroles\n    gp\nafter-death\n", "use 1 to 365"},
         {"policy\n    name = a\n    hold-days = 7d\nroles\n    gp\nafter-death\n", "'7d' is not a number of days"},
+        {"policy\n    name = a\n    report-names = all\nroles\n    gp\nafter-death\n",
+         "policy/report-names: 'all' is not known"},
         {"policy\n    name = a\n        b = c\nroles\n    gp\nafter-death\n",
          "policy/name: nothing may stand below it"},
         {"policy\n    name = a\nroles\n    gp = doctor\nafter-death\n", "roles/gp: takes no value"},

@@ -282,6 +282,7 @@ static void what_decides_no_event_is_named(void **state)
         const char *after, *old, *new, *section;
     } cases[] = {
         {"policy\n", "hold-days = 14", "hold-days = 7", "hold-days"},
+        {"policy\n", "report-names = person", "report-names = organisation", "report-names"},
         {"relations\n", "eid-read = 15 months", "eid-read = 14 months", "relations"},
         {"relations\n", "gp-record = 1 year", "mutuality = 1 year", "relations"},
         {"unread\n", "gp = 24 hours", "gp = 12 hours", "unread"},

@@ -122,6 +122,22 @@ static void every_place_of_every_text_is_filled_in(void **state)
     }
 }
 
+/* A code that a newer hub sends has a sentence as soon as this tool knows the code. */
+static void every_code_has_a_sentence(void **state)
+{
+    (void)state;
+    const ProtobufCEnumDescriptor *const types[] = {&carehub__v1__cause__descriptor,
+                                                    &carehub__v1__expiry_entry__ended__kind__descriptor};
+    static const char *const tables[] = {"report.cause", "report.expiry"};
+    for (int t = 0; t < 2; t++)
+        for (unsigned i = 0; i < types[t]->n_values; i++) {
+            char code[TEXT_CODE_BYTES];
+            snprintf(code, sizeof code, "%s.%s", tables[t], types[t]->values[i].name);
+            if (types[t]->values[i].value && !text_find((struct style){.texts = texts_of("en")}, code))
+                fail_msg("texts/en.txt has no text for %s", code);
+        }
+}
+
 static void text_has_a_block_for_each_day(void **state)
 {
     (void)state;
@@ -271,6 +287,7 @@ int main(int argc, char **argv)
         cmocka_unit_test(the_sentence_says_who_what_and_why_in_four_languages),
         cmocka_unit_test(everything_has_its_words),
         cmocka_unit_test(every_place_of_every_text_is_filled_in),
+        cmocka_unit_test(every_code_has_a_sentence),
         cmocka_unit_test(text_has_a_block_for_each_day),
         cmocka_unit_test(an_empty_report_says_so),
         cmocka_unit_test(html_shows_a_hostile_name_and_does_not_run_it),

@@ -299,8 +299,7 @@ static void emergency_access_and_its_end_by_date_are_in_it(void **state)
     for (size_t n = 0; !mug && item_of(whole, KIND(EVENT), n); n++) /* the hub's own notice of it is another event */
         if (item_of(whole, KIND(EVENT), n)->type == CAREHUB__V1__EVENT_TYPE__CRISIS_REFERRAL)
             mug = access_of(item_of(whole, KIND(EVENT), n), "mug");
-    assert_int_equal(ground_of(whole, mug->ground)->fact->grant_given->kind,
-                     CAREHUB__V1__GRANT_KIND__EMERGENCY_ACCESS);
+    assert_int_equal(ground_of(whole, mug->ground)->fact->grant_given->kind, CAREHUB__V1__GRANT_KIND__EMERGENCY_ACCESS);
     assert_string_equal(ground_of(whole, mug->ground)->fact->grant_given->purpose, "acute care");
     const Item *expiry = item_of(whole, KIND(EXPIRY), 0);
     assert_string_equal(expiry->ends[0]->actor, "mug");

@@ -1,6 +1,7 @@
 /* Measures one size: a core of its own, events of uniformly random patients, receivers that acknowledge. */
 #include "decide.h"
 
+#include <fcntl.h>
 #include <linux/perf_event.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -414,11 +415,23 @@ static bool open_core(struct bench *bench)
     return bench->core;
 }
 
+/* Into the system's cache, as far as there is room: as it is where the hub has been in service for a while. */
+static void read_through(const char *path)
+{
+    static char block[1 << 20];
+    int fd = open(path, O_RDONLY | O_CLOEXEC);
+    while (fd >= 0 && read(fd, block, sizeof block) > 0)
+        continue;
+    if (fd >= 0)
+        close(fd);
+}
+
 static bool make(struct bench *bench, struct decided *decided)
 {
     double from = seconds(CLOCK_MONOTONIC);
     bool good = open_core(bench) && decide_register(bench->core, bench->size) && decide_fill(bench->core, bench->size);
     core_close(&bench->core);
+    read_through(bench->database);
     decided->made_s = seconds(CLOCK_MONOTONIC) - from;
     return good && open_core(bench);
 }

@@ -1,19 +1,14 @@
 /* Two years of a region, through the core's own interface. */
-#include "drill.h"
+#include "drill_core.h"
 
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
-#include "catalogue.h"
-#include "eventid.h"
 #include "hub_limits.h"
 
-#define BEGIN_MS 1735689600000LL /* 2025-01-01 */
+enum { BATCH = 32, READ_EVERY = 3 };
 
-enum { BATCH = 32, COMMITS_MAX = 100000, READ_EVERY = 3 };
-
-static const uint8_t master_key[KEY_BYTES] = {7};
 static const char system_name[] = "urn:bench:patient";
 static const char *const roles[DRILL_MEMBERS] = {"gp", "pharmacist", "home-nurse", "coordinator", "home-care"};
 
@@ -27,178 +22,6 @@ static uint64_t random_below(struct drill *drill, uint64_t below)
 static uint32_t member_of(uint32_t patient, uint32_t i)
 {
     return (patient * 7 + i * (DRILL_ACTORS / DRILL_MEMBERS) + patient / 11) % DRILL_ACTORS;
-}
-
-/* ---- What the core says ------------------------------------------------------------------------------------------- */
-
-static struct drill_inbox *inbox_of(struct drill *drill, session_id session, uint32_t handle)
-{
-    uint32_t at = (uint32_t)(session - DRILL_FIRST_RECEIVER) * DRILL_INBOXES_MAX + handle - 1;
-    return handle && at < DRILL_ACTORS ? &drill->inboxes[at] : NULL;
-}
-
-static void take_deliveries(struct drill *drill, session_id session, const Carehub__V1__Deliver *deliver)
-{
-    struct drill_inbox *inbox = inbox_of(drill, session, deliver->handle);
-    for (size_t i = 0; inbox && i < deliver->n_deliveries; i++) {
-        const Carehub__V1__Delivery *delivery = deliver->deliveries[i];
-        inbox->last[delivery->lane] = delivery->number;
-        drill->delivered++;
-        Carehub__V1__Event *event = carehub__v1__event__unpack(NULL, delivery->event.len, delivery->event.data);
-        if (event && event->type == CAREHUB__V1__EVENT_TYPE__HOSPITAL_DISCHARGE)
-            drill->discharges[strtoul(event->patient->identifiers[0]->value, NULL, 10)]++;
-        carehub__v1__event__free_unpacked(event, NULL);
-    }
-}
-
-static void on_send(void *ctx, session_id to, const Carehub__V1__ToClient *message)
-{
-    struct drill *drill = ctx;
-    if (message->message_case == CAREHUB__V1__TO_CLIENT__MESSAGE_CONFIRM) {
-        for (size_t i = 0; i < message->confirm->n_confirmations; i++) {
-            const Carehub__V1__Confirmation *confirmation = message->confirm->confirmations[i];
-            if (confirmation->error && drill->rejected++ == 0)
-                fprintf(stderr, "carehub-bench-drill: refused: %s\n", confirmation->error->text);
-        }
-    } else if (message->message_case == CAREHUB__V1__TO_CLIENT__MESSAGE_ATTACHED) {
-        struct drill_inbox *inbox = inbox_of(drill, to, message->attached->handle);
-        if (inbox)
-            *inbox = (struct drill_inbox){.handle = message->attached->handle, .epoch = message->attached->epoch};
-    } else if (message->message_case == CAREHUB__V1__TO_CLIENT__MESSAGE_DELIVER) {
-        take_deliveries(drill, to, message->deliver);
-    } else if (message->message_case == CAREHUB__V1__TO_CLIENT__MESSAGE_ANSWER) {
-        size_t size = carehub__v1__answer__get_packed_size(message->answer);
-        uint8_t *packed = malloc(size + 1);
-        carehub__v1__answer__pack(message->answer, packed);
-        carehub__v1__answer__free_unpacked(drill->answer, NULL);
-        drill->answer = carehub__v1__answer__unpack(NULL, size, packed);
-        free(packed);
-    } else if (message->message_case == CAREHUB__V1__TO_CLIENT__MESSAGE_ERROR && drill->rejected++ == 0) {
-        fprintf(stderr, "carehub-bench-drill: refused: %s\n", message->error->text);
-    }
-}
-
-static void on_session(void *ctx, session_id session, uint32_t client)
-{
-    (void)ctx, (void)session, (void)client;
-}
-
-static void on_settled(void *ctx, session_id session, uint32_t items, uint32_t bytes)
-{
-    (void)ctx, (void)session, (void)items, (void)bytes;
-}
-
-static void on_standings(void *ctx, struct standings *standings)
-{
-    (void)ctx;
-    free(standings);
-}
-
-static size_t on_room(void *ctx)
-{
-    (void)ctx;
-    return SIZE_MAX;
-}
-
-/* ---- What is said to the core ------------------------------------------------------------------------------------- */
-
-static struct core_time now(const struct drill *drill)
-{
-    return (struct core_time){drill->now_ms, drill->now_ms - BEGIN_MS + DAY_MS};
-}
-
-static void key_of(session_id session, uint8_t key[KEY_BYTES])
-{
-    memset(key, 0, KEY_BYTES);
-    key[0] = (uint8_t)session;
-    key[KEY_BYTES - 1] = 1;
-}
-
-static void say(struct drill *drill, session_id session, Carehub__V1__ToHub *message)
-{
-    uint8_t key[KEY_BYTES];
-    key_of(session, key);
-    core_handle(drill->core, session, key, message, carehub__v1__to_hub__get_packed_size(message), now(drill));
-}
-
-static void commit(struct drill *drill)
-{
-    for (int i = 0; i < COMMITS_MAX; i++) {
-        core_commit(drill->core, now(drill));
-        if (core_next_due_ms(drill->core) != 0)
-            return;
-    }
-}
-
-static void publish(struct drill *drill, session_id session, Carehub__V1__Item *item)
-{
-    Carehub__V1__Publication publication = CAREHUB__V1__PUBLICATION__INIT, *publications[] = {&publication};
-    Carehub__V1__Publish body = CAREHUB__V1__PUBLISH__INIT;
-    Carehub__V1__ToHub message = CAREHUB__V1__TO_HUB__INIT;
-    Carehub__V1__Item *items[] = {item};
-    publication.ref = ++drill->ref;
-    publication.n_items = 1;
-    publication.items = items;
-    body.n_publications = 1;
-    body.publications = publications;
-    message.message_case = CAREHUB__V1__TO_HUB__MESSAGE_PUBLISH;
-    message.publish = &body;
-    say(drill, session, &message);
-}
-
-/* An id of the drill's own time: version 8, since it is no UUIDv7 of the clock's. */
-static void make_id(struct drill *drill, uint8_t id[EVENTID_BYTES])
-{
-    memset(id, 0, EVENTID_BYTES);
-    for (int i = 0; i < 6; i++)
-        id[i] = (uint8_t)(drill->now_ms >> (40 - 8 * i));
-    id[6] = id[8] = 0x80;
-    drill->ids++;
-    memcpy(id + 9, &drill->ids, 4);
-}
-
-/* FACT(drill, MEMBER_ADDED, member_added, &body). */
-#define FACT(drill, KIND, member, body)                                                                                \
-    do {                                                                                                               \
-        Carehub__V1__Fact fact_ = CAREHUB__V1__FACT__INIT;                                                             \
-        fact_.fact_case = CAREHUB__V1__FACT__FACT_##KIND;                                                              \
-        fact_.member = (body);                                                                                         \
-        publish_fact(drill, &fact_);                                                                                   \
-    } while (0)
-
-static void publish_fact(struct drill *drill, Carehub__V1__Fact *fact)
-{
-    Carehub__V1__Item item = CAREHUB__V1__ITEM__INIT;
-    uint8_t id[EVENTID_BYTES];
-    make_id(drill, id);
-    fact->id = (ProtobufCBinaryData){sizeof id, id};
-    item.item_case = CAREHUB__V1__ITEM__ITEM_FACT;
-    item.fact = fact;
-    publish(drill, DRILL_OPERATOR, &item);
-}
-
-static void hello(struct drill *drill, session_id session)
-{
-    Carehub__V1__Hello body = CAREHUB__V1__HELLO__INIT;
-    Carehub__V1__ToHub message = CAREHUB__V1__TO_HUB__INIT;
-    body.min_version = body.max_version = 1;
-    message.message_case = CAREHUB__V1__TO_HUB__MESSAGE_HELLO;
-    message.hello = &body;
-    say(drill, session, &message);
-    commit(drill);
-}
-
-const Carehub__V1__Answer *drill_ask(struct drill *drill, Carehub__V1__Query *query)
-{
-    Carehub__V1__ToHub message = CAREHUB__V1__TO_HUB__INIT;
-    carehub__v1__answer__free_unpacked(drill->answer, NULL);
-    drill->answer = NULL;
-    query->ref = ++drill->ref;
-    message.message_case = CAREHUB__V1__TO_HUB__MESSAGE_QUERY;
-    message.query = query;
-    say(drill, DRILL_OPERATOR, &message);
-    commit(drill);
-    return drill->answer;
 }
 
 /* ---- The region --------------------------------------------------------------------------------------------------- */
@@ -226,7 +49,7 @@ static void register_actors(struct drill *drill)
         if (!hospital)
             FACT(drill, INBOX_SET, inbox_set, &inbox);
     }
-    commit(drill);
+    drill_commit(drill);
 }
 
 static void register_client(struct drill *drill, session_id session, uint32_t from, uint32_t to, bool hospitals)
@@ -243,11 +66,11 @@ static void register_client(struct drill *drill, session_id session, uint32_t fr
     client.n_publishes = hospitals;
     client.publishes = (char *[]){(char *)"*"};
     FACT(drill, CLIENT_SET, client_set, &client);
-    key_of(session, key);
+    drill_key(session, key);
     added.public_key = (ProtobufCBinaryData){sizeof key, key};
     FACT(drill, CLIENT_KEY_ADDED, client_key_added, &added);
-    commit(drill);
-    hello(drill, session);
+    drill_commit(drill);
+    drill_hello(drill, session);
 }
 
 static void attach(struct drill *drill, session_id session, uint32_t from, uint32_t to)
@@ -261,8 +84,8 @@ static void attach(struct drill *drill, session_id session, uint32_t from, uint3
         body.credit_bytes = CREDIT_BYTES_MAX;
         message.message_case = CAREHUB__V1__TO_HUB__MESSAGE_ATTACH;
         message.attach = &body;
-        say(drill, session, &message);
-        commit(drill);
+        drill_say(drill, session, &message);
+        drill_commit(drill);
     }
 }
 
@@ -354,15 +177,15 @@ static void publish_event(struct drill *drill, uint32_t patient)
     author.role = (char *)"hospital";
     author.professional = &writer;
     at.unix_ms = drill->now_ms - 60000;
-    make_id(drill, id);
+    drill_id(drill, id);
     event.id = (ProtobufCBinaryData){sizeof id, id};
     event.type = type_of(drill);
     event.patient = &person;
     event.author = &author;
     event.occurred_at = &at;
     /* The body of a type has the number 1000 + type. */
-    const ProtobufCFieldDescriptor *field = protobuf_c_message_descriptor_get_field(
-        &carehub__v1__event__descriptor, 1000 + (unsigned)event.type);
+    const ProtobufCFieldDescriptor *field =
+        protobuf_c_message_descriptor_get_field(&carehub__v1__event__descriptor, 1000 + (unsigned)event.type);
     const ProtobufCMessageDescriptor *descriptor = field->descriptor;
     ProtobufCMessage *body = calloc(1, descriptor->sizeof_message);
     protobuf_c_message_init(descriptor, body);
@@ -373,7 +196,7 @@ static void publish_event(struct drill *drill, uint32_t patient)
     item.event.len = carehub__v1__event__get_packed_size(&event);
     item.event.data = malloc(item.event.len);
     carehub__v1__event__pack(&event, item.event.data);
-    publish(drill, DRILL_PUBLISHER, &item);
+    drill_publish(drill, DRILL_PUBLISHER, &item);
     free(item.event.data);
     free(body);
 }
@@ -401,12 +224,12 @@ static void acknowledge(struct drill *drill)
             ack.ranges = ranges;
             message.message_case = CAREHUB__V1__TO_HUB__MESSAGE_ACK;
             message.ack = &ack;
-            say(drill, session, &message);
+            drill_say(drill, session, &message);
             credit.events = (uint32_t)(range.to - range.from + 1);
             credit.bytes = credit.events * 1024;
             message.message_case = CAREHUB__V1__TO_HUB__MESSAGE_CREDIT;
             message.credit = &credit;
-            say(drill, session, &message);
+            drill_say(drill, session, &message);
             inbox->stored[lane] = inbox->last[lane];
         }
     }
@@ -429,46 +252,23 @@ static void live(struct drill *drill, uint32_t events, int64_t pause_ms, bool fi
         if (i % 100 == 0 && !first_patient)
             change_team(drill, patient);
         if (i % BATCH == 0 || i == events) {
-            commit(drill);
+            drill_commit(drill);
             acknowledge(drill);
-            commit(drill);
+            drill_commit(drill);
         }
         progress(doing, i, events);
     }
 }
 
-static bool open_core(struct drill *drill)
-{
-    char error[CORE_ERROR_BYTES] = "", path[512];
-    uint8_t operator_key[KEY_BYTES];
-    key_of(DRILL_OPERATOR, operator_key);
-    snprintf(path, sizeof path, "%s/hub.db", drill->size.dir);
-    struct core_config config = {.hub_name = "drill",
-                                 .database_path = path,
-                                 .master_key = master_key,
-                                 .policy_text = drill->size.policy,
-                                 .first_operator = operator_key,
-                                 .disk_reserve_bytes = 1};
-    struct core_output output = {.send = on_send,
-                                 .session = on_session,
-                                 .settled = on_settled,
-                                 .standings = on_standings,
-                                 .room = on_room,
-                                 .ctx = drill};
-    drill->now_ms = BEGIN_MS;
-    drill->core = core_open(&config, &output, now(drill), error);
-    if (!drill->core)
-        fprintf(stderr, "carehub-bench-drill: %s\n", error);
-    return drill->core != NULL;
-}
+/* ---- The whole ------------------------------------------------------------------------------------------------------- */
 
 bool drill_make(struct drill *drill)
 {
     drill->random = 1;
     drill->discharges = calloc(drill->size.patients, sizeof *drill->discharges);
-    if (!drill->discharges || !open_core(drill))
+    if (!drill->discharges || !drill_open(drill))
         return false;
-    hello(drill, DRILL_OPERATOR);
+    drill_hello(drill, DRILL_OPERATOR);
     register_actors(drill);
     register_client(drill, DRILL_PUBLISHER, 0, DRILL_HOSPITALS, true);
     for (uint32_t i = 0; i < DRILL_RECEIVERS; i++) {
@@ -480,31 +280,9 @@ bool drill_make(struct drill *drill)
     for (uint32_t i = 0; i < drill->size.patients; i++) {
         drill->now_ms += 1000;
         register_patient(drill, i);
-        commit(drill);
+        drill_commit(drill);
     }
     live(drill, drill->size.events, drill->size.days * DAY_MS / (drill->size.events + 1), false, "years");
     live(drill, drill->size.heavy, 1000, true, "one patient");
     return drill->rejected == 0 && drill_settle(drill);
-}
-
-bool drill_settle(struct drill *drill)
-{
-    for (int i = 0; i < COMMITS_MAX; i++) {
-        Carehub__V1__StatusQuery status = CAREHUB__V1__STATUS_QUERY__INIT;
-        Carehub__V1__Query query = CAREHUB__V1__QUERY__INIT;
-        drill->now_ms += 10;
-        query.query_case = CAREHUB__V1__QUERY__QUERY_STATUS;
-        query.status = &status;
-        const Carehub__V1__Answer *answer = drill_ask(drill, &query);
-        if (answer && answer->status && answer->status->indexed_place == answer->status->last_place)
-            return true;
-    }
-    return false;
-}
-
-void drill_close(struct drill *drill)
-{
-    core_close(&drill->core);
-    carehub__v1__answer__free_unpacked(drill->answer, NULL);
-    free(drill->discharges);
 }

@@ -11,9 +11,9 @@
 #include "core/core.h"
 
 enum {
-    DRILL_ACTORS = 300,    /* who receive; each is in one inbox */
-    DRILL_HOSPITALS = 10,  /* who publish */
-    DRILL_MEMBERS = 5,     /* of each team */
+    DRILL_ACTORS = 300,     /* who receive; each is in one inbox */
+    DRILL_HOSPITALS = 10,   /* who publish */
+    DRILL_MEMBERS = 5,      /* of each team */
     DRILL_INBOXES_MAX = 60, /* of one receiving client */
     DRILL_RECEIVERS = (DRILL_ACTORS + DRILL_INBOXES_MAX - 1) / DRILL_INBOXES_MAX,
     DRILL_OPERATOR = 1, /* sessions */

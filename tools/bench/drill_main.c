@@ -110,10 +110,11 @@ static bool measure(struct drill *drill)
         return true;
     if (!ask_report(drill, 1, false, &heavy))
         return false;
-    printf("whole report of one person with %llu entries, %llu accesses: %.0f ms in %llu pages; longest page %.2f ms of "
-           "processor time\n",
-           (unsigned long long)heavy.items, (unsigned long long)heavy.accesses, heavy.all_ms,
-           (unsigned long long)heavy.pages, heavy.longest_ms);
+    printf(
+        "whole report of one person with %llu entries, %llu accesses: %.0f ms in %llu pages; longest page %.2f ms of "
+        "processor time\n",
+        (unsigned long long)heavy.items, (unsigned long long)heavy.accesses, heavy.all_ms,
+        (unsigned long long)heavy.pages, heavy.longest_ms);
     return true;
 }
 
@@ -136,12 +137,10 @@ static bool number(const char *text, uint32_t *value)
 
 static bool options(int argc, char **argv, struct drill_size *size)
 {
-    static const struct option known[] = {{"patients", required_argument, NULL, 'p'},
-                                          {"events", required_argument, NULL, 'e'},
-                                          {"heavy", required_argument, NULL, 'h'},
-                                          {"days", required_argument, NULL, 'd'},
-                                          {"dir", required_argument, NULL, 'D'},
-                                          {NULL, 0, NULL, 0}};
+    static const struct option known[] = {
+        {"patients", required_argument, NULL, 'p'}, {"events", required_argument, NULL, 'e'},
+        {"heavy", required_argument, NULL, 'h'},    {"days", required_argument, NULL, 'd'},
+        {"dir", required_argument, NULL, 'D'},      {NULL, 0, NULL, 0}};
     for (int c; (c = getopt_long(argc, argv, "", known, NULL)) != -1;) {
         uint32_t *value = c == 'p'   ? &size->patients
                           : c == 'e' ? &size->events
@@ -192,9 +191,9 @@ int main(int argc, char **argv)
     double began = clock_ms(CLOCK_MONOTONIC);
     bool good = drill_make(&drill);
     if (good)
-        printf("made in %.0f s: %u patients, %u events in %u days, %llu deliveries\n", (clock_ms(CLOCK_MONOTONIC) - began) / 1e3,
-               drill.size.patients, drill.size.events + drill.size.heavy, drill.size.days,
-               (unsigned long long)drill.delivered);
+        printf("made in %.0f s: %u patients, %u events in %u days, %llu deliveries\n",
+               (clock_ms(CLOCK_MONOTONIC) - began) / 1e3, drill.size.patients, drill.size.events + drill.size.heavy,
+               drill.size.days, (unsigned long long)drill.delivered);
     fflush(stdout);
     good = good && measure(&drill);
     drill_close(&drill);

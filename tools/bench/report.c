@@ -73,7 +73,7 @@ static void print_text(const struct run *run, const struct figures *f)
         printf("%.0f events/s wanted\n", o->rate);
     else
         printf("as fast as possible\n");
-    printf("included: CURVE, authorisation, routing decision, encryption at rest, audit leaf, fsync before "
+    printf("included: CURVE, authorisation, routing decision, encryption at rest, audit log, fsync before "
            "confirm,\n"
            "          libcarehub on both sides; load and hub share %ld cores\n\n",
            sysconf(_SC_NPROCESSORS_ONLN));

@@ -5,7 +5,6 @@
 
 #include "audit.h"
 #include "audit_files.h"
-#include "facts.h"
 #include "nouns.h"
 #include "wait.h"
 
@@ -102,7 +101,8 @@ struct verifying {
     struct session *session;
     struct wait wait;
     struct progress progress;
-    Carehub__V1__VerifyAnswer said; /* its numbers; the checkpoint apart */
+    Carehub__V1__VerifyAnswer said; /* its checkpoint is a copy */
+    char *checkpoint;
     _Atomic int64_t heard_ms;
     _Atomic int code; /* -1: it goes on */
 };
@@ -125,7 +125,10 @@ static bool on_answer(void *arg, int status, const Carehub__V1__Answer *answer)
         return done(verifying, session_failed(verifying->session, status, "verifying"));
     atomic_store(&verifying->heard_ms, monotonic_ms());
     verifying->said = *answer->verify;
-    verifying->said.checkpoint = NULL; /* only borrowed */
+    free(verifying->checkpoint);
+    verifying->said.checkpoint = verifying->checkpoint = strdup(answer->verify->checkpoint);
+    if (!verifying->checkpoint)
+        abort();
     verifying->progress.total = answer->verify->total;
     progress_step(&verifying->progress, answer->verify->checked);
     return answer->more || done(verifying, EXIT_OK);
@@ -186,12 +189,12 @@ static int verify_hub(const struct args *args)
     bool json = session.json;
     session_close(&session); /* from here on nothing is added */
     wait_end(&verifying.wait);
-    if (code)
-        return code;
-    verifying.said.checkpoint = field("");
-    if (json)
+    if (code == EXIT_OK && json)
         print_json(&verifying.said.base);
-    return json ? (verifying.said.wrong || !verifying.said.agrees ? EXIT_NO : EXIT_OK) : conclude(&verifying.said);
+    if (code == EXIT_OK)
+        code = !json ? conclude(&verifying.said) : verifying.said.wrong || !verifying.said.agrees ? EXIT_NO : EXIT_OK;
+    free(verifying.checkpoint);
+    return code;
 }
 
 int run_audit_verify(const struct args *args)

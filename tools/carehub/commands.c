@@ -60,6 +60,12 @@ const struct noun nouns[] = {
     {"access", "what a person lets others know, beside the policy",
      "Restrictions and relaxations by actor, role and type of event. An exclusion beats them all.", access_commands},
     {"grant", "access from outside the care team", "Grants have an end, and a purpose.", grant_commands},
+    {"erase", "erase a person, or what names an actor, for good",
+     "It takes two: a registrar asks for it, an auditor confirms it.", erase_commands},
+    {"keys", "the keys that seal what is stored",
+     "The master key seals the keyring; epochs' keys in it wrap a key for each person. No key ever leaves the hub's "
+     "machine.",
+     keys_commands},
     {"policy", "who may know what: the access matrix",
      "The policy is a file: it says which role gets which part of which type of event. It is in force from "
      "the place "

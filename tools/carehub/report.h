@@ -2,7 +2,8 @@
  * what the pages say, and nothing else.
  *
  *     report.c          the pages, and the rows that they come to
- *     report_words.c    what a row says, for the person whom it is about
+ *     report_words.c    what a row says, for the person whom it is about; report_change.c: of the person's own data
+ *     report_about.c    what the report says of itself
  *     report_text.c, report_html.c, report_csv.c, report_fhir.c   one form each */
 #ifndef CAREHUB_CLI_REPORT_H
 #define CAREHUB_CLI_REPORT_H
@@ -60,13 +61,13 @@ bool report_next(const struct report *report, struct report_row *row);
 /* ---- report_words.c ----------------------------------------------------------------------------------------------- */
 
 enum report_what { /* how a row stands out */
-    REPORT_PLAIN,
-    REPORT_TOLD,
-    REPORT_WAITING,  /* in the receiver's inbox, not fetched yet */
-    REPORT_NOT_TOLD, /* or held, or ended before it was handed over */
-    REPORT_ASKED,    /* by an operator */
-    REPORT_CHANGED,  /* the person's own data */
-    REPORT_EMERGENCY,
+                   REPORT_PLAIN,
+                   REPORT_TOLD,
+                   REPORT_WAITING,  /* in the receiver's inbox, not fetched yet */
+                   REPORT_NOT_TOLD, /* or held, or ended before it was handed over */
+                   REPORT_ASKED,    /* by an operator */
+                   REPORT_CHANGED,  /* the person's own data */
+                   REPORT_EMERGENCY,
 };
 
 enum { REPORT_WORDS_BYTES = 2 * TEXT_BYTES };

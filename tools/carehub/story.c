@@ -191,7 +191,7 @@ void story_line(const Carehub__V1__TraceLine *line, FILE *out, struct style styl
     snprintf(text, sizeof text, "#%llu", (unsigned long long)line->place);
     column(out, clock_text(line->at_ms, when), 12); /* in a feed each step has just happened */
     column(out, text, 9);
-    column(out, type_text(line->type), 18);
+    column(out, type_text(line->type), 19);
     if (line->patient)
         snprintf(text, sizeof text, "P%llu", (unsigned long long)line->patient);
     column(out, line->patient ? text : "-", 6);
