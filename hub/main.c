@@ -9,8 +9,8 @@
 #include <uv.h>
 
 #include "config.h"
-#include "core/policy.h"
-#include "core/restore.h"
+#include "route/policy.h"
+#include "keeping/restore.h"
 #include "core_thread.h"
 #include "gate/frame.h"
 #include "gate/gate.h"

@@ -10,7 +10,7 @@
 #include <sodium.h>
 
 #include "identifier.h"
-#include "tlog.h"
+#include "keeping/tlog.h"
 
 enum { SWEEP_EVERY_MS = 1000 };
 

@@ -15,7 +15,7 @@
 #include <stdint.h>
 
 #include "carehub/v1/wire.pb-c.h"
-#include "core/keyring.h"
+#include "store/keyring.h"
 
 struct core;
 

@@ -1,17 +1,21 @@
-/* core_private.h - what the files of the core share. The way of an event through them:
+/* core_private.h - what the parts of the core share. The way of an event through them:
  *
- *     session.c     a message comes in, from whom, and is handed on
- *     core.c        the batch opens, commits, confirms
- *     publish.c     a publication: one item, or several as one
- *     admit.c       is the event well-formed, authentic, allowed?
- *     care_event.c  a repeat? kept at all? → route.c decides → an entry with its decisions → into the inboxes
- *     facts*.c      the same for registry facts
- *     attach.c      who receives an inbox; acknowledgements, refusals
- *     push.c        deliveries go out, each looked at once more (reconsider.c)
- *     endings.c     withdrawals, expiries, what is held or dead
- *     later.c       an event is delivered after its own decision: replay.c, unread.c, joiner.c say when
- *     behind.c      what is worked out from the log behind the hot path
- *     query.c, trace.c, explain.c, policy_diff.c   questions of operators; as_of.c: the state as it was */
+ *     core/session.c     a message comes in, from whom, and is handed on
+ *     core/core.c        the batch opens, commits, confirms
+ *     core/publish.c     a publication: one item, or several as one
+ *     core/admit.c       is the event well-formed, authentic, allowed?
+ *     core/care_event.c  a repeat? kept at all? → route/ decides → an entry with its decisions → into the inboxes
+ *     facts/             the same for registry facts
+ *     core/attach.c      who receives an inbox; acknowledgements, refusals
+ *     core/push.c        deliveries go out, each looked at once more (reconsider.c)
+ *     core/endings.c     withdrawals, expiries, what is held or dead
+ *     core/behind.c      what is worked out from the log behind the hot path:
+ *     later/             an event is delivered after its own decision: replays, what was not read, late joiners
+ *     keeping/           what is kept and how it proves itself: audit log, retention, erasure, backups
+ *     query/             questions of operators; the state as it was
+ *
+ * Beneath them, each known through its header only: route/ (rules and decisions: pure functions), registry/ (actors,
+ * clients, inboxes, persons), store/ (the database, the log in it, keys), audit/ (the Merkle log as files). */
 #ifndef CAREHUB_CORE_PRIVATE_H
 #define CAREHUB_CORE_PRIVATE_H
 
@@ -19,13 +23,13 @@
 #include <string.h>
 
 #include "carehub/v1/wire.pb-c.h"
-#include "core/core.h"
-#include "core/inbox.h"
-#include "core/log.h"
-#include "core/persons.h"
-#include "core/registry.h"
-#include "core/scrub.h"
-#include "core/u64map.h"
+#include "core.h"
+#include "registry/inbox.h"
+#include "store/log.h"
+#include "registry/persons.h"
+#include "registry/registry.h"
+#include "store/scrub.h"
+#include "store/u64map.h"
 #include "hub_limits.h"
 
 /* protobuf-c's names are long; these occur everywhere. */

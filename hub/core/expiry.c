@@ -1,6 +1,6 @@
 /* expiry.c - what ends by its date: memberships, grants, consents, restrictions. Deciding looks at the dates itself;
  * here the end becomes an entry of the log, taken first in the batch in which it is due, and leaves the card. */
-#include "facts.h"
+#include "facts/facts.h"
 
 typedef Carehub__V1__ExpiryEntry__Ended Ended;
 typedef Carehub__V1__ExpiryEntry Expiry;

@@ -7,7 +7,7 @@
 #include <sodium.h>
 
 #include "eventid.h"
-#include "tlog.h"
+#include "keeping/tlog.h"
 
 enum { TAIL_VERIFIED_ENTRIES = 1000, DAMAGE_SAID_MAX = 20 };
 

@@ -1,6 +1,7 @@
 #!/usr/bin/python3
 """What the hub promises when the world around it fails: the disk fills up, the clock jumps, a receiver hangs, the network
 drops and stalls. Each promise is in the name of its test."""
+import errno
 import os
 import pathlib
 import signal
@@ -49,10 +50,20 @@ class DiskFullTest(unittest.TestCase):
         self.addCleanup(self.hospital.close)
 
     def fill(self, leaving_mb):
-        free = os.statvfs(self.disk)
-        size = free.f_bavail * free.f_frsize - leaving_mb * (1 << 20)
+        """The hub writes meanwhile: what is free is asked again if it was too much."""
         with open(self.disk / "filler", "wb") as filler:
-            os.posix_fallocate(filler.fileno(), 0, max(size, 1))
+            def filled():
+                free = os.statvfs(self.disk)
+                size = free.f_bavail * free.f_frsize - leaving_mb * (1 << 20)
+                try:
+                    os.posix_fallocate(filler.fileno(), 0, max(size, 1))
+                except OSError as error:
+                    if error.errno != errno.ENOSPC:
+                        raise
+                    return False
+                return True
+
+            harness.until(filled, 5, "a full disk")
 
     def make_room(self):
         (self.disk / "filler").unlink()

@@ -12,11 +12,11 @@ import model
 from carehub.v1 import log_pb2 as log
 from carehub.v1 import registry_pb2 as reg
 from carehub.v1 import wire_pb2 as wire
-from test_recompute import Scenario
+from test_recompute import CARERS, Scenario
 
 DIFFERENT = 6  # the exit status
 POLICIES = 12
-TOGETHER = {"actor-0": reg.PERSON, "actor-1": reg.INFORMAL_CARER, "actor-2": reg.INFORMAL_CARER}
+TOGETHER = {**dict.fromkeys(CARERS, reg.INFORMAL_CARER), "actor-0": reg.PERSON, "actor-1": reg.INFORMAL_CARER}
 SHARE = {0: wire.GETS_NOTHING, 1: wire.GETS_ADMINISTRATIVE, 2: wire.GETS_CARE, 3: wire.GETS_CLINICAL}
 
 

@@ -3,7 +3,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "core/backup_file.h"
+#include "keeping/backup_file.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 

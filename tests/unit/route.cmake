@@ -1,4 +1,4 @@
-# Tests of the access matrix and the routing decision (hub/core/policy*, hub/core/route*).
+# Tests of the access matrix and the routing decision (hub/route).
 foreach(name policy route route_property)
   add_executable(test_${name} ${CMAKE_CURRENT_LIST_DIR}/test_${name}.c)
   target_link_libraries(test_${name} PRIVATE carehub_core PkgConfig::CMOCKA carehub_options)

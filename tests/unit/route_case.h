@@ -7,7 +7,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "core/route.h"
+#include "route/route.h"
 
 #define REASON(name) CAREHUB__V1__REASON__##name
 #define LEVEL(name) CAREHUB__V1__LEVEL__##name

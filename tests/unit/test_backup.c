@@ -9,8 +9,8 @@
 
 #include <sqlite3.h>
 
-#include "core/backup_file.h"
-#include "core/restore.h"
+#include "keeping/backup_file.h"
+#include "keeping/restore.h"
 
 #define CONFIRMED CAREHUB__V1__CONFIRMATION__STATUS__CONFIRMED
 

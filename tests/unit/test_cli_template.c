@@ -10,7 +10,7 @@
 
 #include "carehub/v1/event.pb-c.h"
 #include "carehub/v1/registry.pb-c.h"
-#include "core/policy.h"
+#include "route/policy.h"
 #include "identifier.h"
 #include "pbjson.h"
 #include "template.h"

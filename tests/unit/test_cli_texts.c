@@ -9,7 +9,7 @@
 
 #include "carehub/v1/wire.pb-c.h"
 #include "catalogue.h"
-#include "core/policy.h"
+#include "route/policy.h"
 #include "template.h"
 #include "texts.h"
 

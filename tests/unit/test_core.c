@@ -6,7 +6,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "core/route.h"
+#include "route/route.h"
 
 #define CONFIRMED CAREHUB__V1__CONFIRMATION__STATUS__CONFIRMED
 #define REPEATED CAREHUB__V1__CONFIRMATION__STATUS__REPEATED

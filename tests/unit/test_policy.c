@@ -8,7 +8,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "core/policy.h"
+#include "route/policy.h"
 #include "hub_limits.h"
 
 #define COUNT(array) (sizeof(array) / sizeof(array)[0])

@@ -15,7 +15,7 @@
 #include <sodium.h>
 
 #include "core/core_private.h"
-#include "core/route.h"
+#include "route/route.h"
 #include "eventid.h"
 
 enum {

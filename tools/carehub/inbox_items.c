@@ -2,7 +2,7 @@
 
 #include <stdlib.h>
 
-#include "core/route.h"
+#include "route/route.h"
 #include "facts.h"
 
 enum { ITEMS_DEFAULT = 100, ITEMS_MAX = 10000, PLACES_MAX = 256 };

@@ -7,7 +7,7 @@
 
 #include <sodium.h>
 
-#include "core/policy.h"
+#include "route/policy.h"
 #include "demo.h"
 #include "nouns.h"
 #include "policy_file.h"

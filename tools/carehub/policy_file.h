@@ -2,7 +2,7 @@
 #ifndef CAREHUB_CLI_POLICY_FILE_H
 #define CAREHUB_CLI_POLICY_FILE_H
 
-#include "core/policy.h"
+#include "route/policy.h"
 
 /* Reads and checks a policy file. *text is malloc'd and ends with NUL; *policy (may be NULL) is for
  * policy_destroy. Returns an exit code; it has said what is wrong and where. */

@@ -3,7 +3,7 @@
 #include <string.h>
 #include <time.h>
 
-#include "core/route.h"
+#include "route/route.h"
 #include "eventid.h"
 #include "report.h"
 

@@ -15,7 +15,7 @@
 #include <string.h>
 
 #include "base64.h"
-#include "core/route.h"
+#include "route/route.h"
 #include "story_parts.h"
 
 /* ---- The rows ----------------------------------------------------------------------------------------------------- */

@@ -48,6 +48,9 @@ static void needs(const Carehub__V1__StatusAnswer *s, struct style style)
             on, count_text(s->damaged, text), off);
     if (s->not_signing[0])
         printf("%sNo checkpoint of the audit log is signed%s: %s.\n", on, off, s->not_signing);
+    if (s->erasures_asked)
+        printf("%s%s%s to be confirmed%s by an auditor: see `carehub erase --list`.\n", on,
+               count_text(s->erasures_asked, text), s->erasures_asked == 1 ? " erasure" : " erasures", off);
     if (s->dead)
         printf("%s%s dead%s: see `carehub inbox dead`.\n", on, count_text(s->dead, text), off);
     if (s->unread)
@@ -71,6 +74,10 @@ static void show_safety(const Carehub__V1__StatusAnswer *s)
         printf("  %-12s%12s old\n", "last backup", lasted_text(s->now_ms - s->backed_up_ms, text));
     else
         printf("  %-12s%12s: see `carehub backup`\n", "last backup", "none");
+    snprintf(text, sizeof text, "epoch %u", s->epoch);
+    printf("  %-12s%12s%s\n", "keys", text, s->rewrapping ? ", wrapping persons' keys anew" : "");
+    if (s->erasures)
+        printf("  %-12s%12s under way\n", "erasures", count_text(s->erasures, text));
 }
 
 static void show_log(const Carehub__V1__StatusAnswer *s)

@@ -4,7 +4,7 @@
 #include <string.h>
 
 #include "catalogue.h"
-#include "core/route.h"
+#include "route/route.h"
 
 struct step_text step_text(const Carehub__V1__TraceLine *line, struct style style)
 {

@@ -3,7 +3,7 @@
 
 #include <string.h>
 
-#include "core/route.h"
+#include "route/route.h"
 
 enum { RECORDED_LATE_MS = 60000 }; /* what was recorded this long after it began, says so */
 

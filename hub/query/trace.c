@@ -1,6 +1,6 @@
 /* What became of an event: received, confirmed, decided for each candidate, delivered, acknowledged, with times. All of
  * it is read back from the log. */
-#include "core_private.h"
+#include "core/core_private.h"
 
 #include "eventid.h"
 

@@ -1,5 +1,5 @@
 /* Which epochs there are, and which erasures wait or are under way. */
-#include "erasure.h"
+#include "keeping/erasure.h"
 #include "query.h"
 
 enum { ERASURES_LISTED = 2000 };

@@ -5,7 +5,7 @@
  * Nothing goes that is queued, sent and not acknowledged, held, to be sent again or dead, nor what a replay that is not
  * done yet may want. Such an event is noted (WORK_RETAIN), and looked at again every day. The end of the log always
  * stays. */
-#include "core_private.h"
+#include "core/core_private.h"
 
 enum { END_OF_LOG_KEPT = 2000, SLOTS_AGAIN_MAX = 64, EVERY_MS = 60000 };
 

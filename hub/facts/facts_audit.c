@@ -1,6 +1,6 @@
 /* What auditors decide about the audit log itself: that it goes on after a loss. */
 #include "facts.h"
-#include "tlog.h"
+#include "keeping/tlog.h"
 
 static bool check_log_resumed(struct fact_context *context)
 {

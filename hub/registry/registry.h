@@ -10,9 +10,9 @@
 #include <czmq.h>
 
 #include "carehub/v1/log.pb-c.h"
-#include "core/policy.h"
-#include "core/route.h"
-#include "core/store.h"
+#include "route/policy.h"
+#include "route/route.h"
+#include "store/store.h"
 
 struct inbox; /* inbox.h */
 

@@ -5,14 +5,13 @@
 #include <stdbool.h>
 #include <stdint.h>
 
-#include "core.h"
+#include "core/core.h"
 
 enum { RESTORE_PATH_BYTES = 4096 };
 
 struct restore {
     const char *backup_path, *database_path;
-    const uint8_t *master_key;     /* KEY_BYTES; opens the keyring beside the database */
-    const struct keyring_kdf *kdf; /* as for core_open; or NULL */
+    const uint8_t *master_key; /* KEY_BYTES; opens the keyring beside the database */
     /* How far it is, from time to time: "opening", "checking". */
     void (*progress)(void *ctx, const char *doing, uint64_t done, uint64_t total);
     void *ctx;

@@ -3,7 +3,7 @@
 #ifndef CAREHUB_FACTS_H
 #define CAREHUB_FACTS_H
 
-#include "core_private.h"
+#include "core/core_private.h"
 
 struct fact_context {
     struct core *core;

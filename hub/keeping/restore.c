@@ -14,11 +14,11 @@
 #include <sodium.h>
 
 #include "backup_file.h"
-#include "keyring.h"
-#include "log.h"
-#include "scrub.h"
-#include "store.h"
-#include "vault.h"
+#include "store/keyring.h"
+#include "store/log.h"
+#include "store/scrub.h"
+#include "store/store.h"
+#include "store/vault.h"
 
 enum { CHECKED_AT_ONCE = 4096, SUFFIXES_MAX_BYTES = 64 };
 
@@ -120,7 +120,7 @@ static bool rows_check(struct restore *restore, struct vault *vault, const char 
 {
     struct scrub scrub = {0};
     int64_t at_ms;
-    struct store *store = store_open(path, vault, restore->kdf, error);
+    struct store *store = store_open(path, vault, NULL, error);
     if (!store)
         return false;
     struct log *log = log_sqlite_open(store);
@@ -222,7 +222,7 @@ static bool keys_take(struct restore *restore, struct vault *vault, const char *
     struct keyring keyring;
     char name[RESTORE_PATH_BYTES];
     if (strlen(restore->database_path) > RESTORE_PATH_BYTES - 2 * SUFFIXES_MAX_BYTES ||
-        !keyring_init(&keyring, restore->database_path, restore->kdf, vault))
+        !keyring_init(&keyring, restore->database_path, NULL, vault))
         return wrong(error, "the name of the database is too long");
     switch (keyring_load(&keyring, error)) {
     case KEYRING_OK:

@@ -4,7 +4,7 @@
 #include <stdlib.h>
 
 #include "audit/proof.h"
-#include "tlog.h"
+#include "keeping/tlog.h"
 
 enum { TILES_MAX = 64 };
 

@@ -2,7 +2,7 @@
  * who is then told that the other has not read it. Whoever is next may have had the event already, in the ordinary way:
  * it is the escalation that is new. If nobody is left to be told, that is an entry too, and stays in the hub's status
  * until it is read, somebody joins the line, or nothing can be done about it any more. */
-#include "core_private.h"
+#include "core/core_private.h"
 
 enum { READS_MAX = 64 };
 

@@ -1,9 +1,9 @@
 /* Replays: events that are in the log, delivered once more to those who are entitled to them now. A replay is a fact;
  * it is worked off behind the hot path, a little at a time, and its end is an entry. A dry run says what would come of
  * it, or what was decided at the events' own places. */
-#include "facts.h"
+#include "facts/facts.h"
 
-#include "query.h"
+#include "query/query.h"
 
 typedef Carehub__V1__Replayed Replayed;
 typedef Carehub__V1__ReplayCount Count;

@@ -3,7 +3,7 @@
 #ifndef CAREHUB_AS_OF_H
 #define CAREHUB_AS_OF_H
 
-#include "core_private.h"
+#include "core/core_private.h"
 
 struct as_of {
     struct core *core;

@@ -21,7 +21,7 @@
 #include <stdint.h>
 
 #include "hub_limits.h"
-#include "vault.h"
+#include "store/vault.h"
 
 enum {
     BACKUP_CHUNK_BYTES = 256 << 10,

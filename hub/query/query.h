@@ -2,7 +2,7 @@
 #ifndef CAREHUB_QUERY_H
 #define CAREHUB_QUERY_H
 
-#include "core_private.h"
+#include "core/core_private.h"
 
 /* A new message of that type, in the batch's arena. */
 #define NEW(core, type, name)                                                                                          \

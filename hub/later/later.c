@@ -2,7 +2,7 @@
  * somebody else who has not read it (unread.c), a new member of the team (joiner.c). One mechanism for all: it is
  * decided as any event is, as things stand; the decision is an entry; and the delivery carries the place of that entry,
  * so that only what is withdrawn after it holds it back. */
-#include "core_private.h"
+#include "core/core_private.h"
 
 enum { STEPS_AT_ONCE = 64, CORRECTIONS_MAX = 256 };
 

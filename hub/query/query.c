@@ -1,6 +1,6 @@
 /* Questions of operators: who may ask what, and the plain answers. Traces and explanations are in files of their own.
  */
-#include "erasure.h"
+#include "keeping/erasure.h"
 #include "query.h"
 
 #include <stdlib.h>
@@ -367,8 +367,9 @@ static void open_query(struct core *core, struct session *session, const Carehub
 
 #define ROLE(name) (1u << CAREHUB__V1__OPERATOR_ROLE__##name)
 #define ONLOOKERS (ROLE(VIEWER) | ROLE(AUDITOR))
-#define ANYBODY (1u << CAREHUB__V1__OPERATOR_ROLE__OPERATOR_ROLE_UNSPECIFIED) /* the answer itself looks at who asks   \
-                                                                               */
+#define ANYBODY                                                                                                        \
+    (1u << CAREHUB__V1__OPERATOR_ROLE__OPERATOR_ROLE_UNSPECIFIED) /* the answer itself looks at who asks               \
+                                                                   */
 #define QUERY(name) CAREHUB__V1__QUERY__QUERY_##name
 
 static const struct question {

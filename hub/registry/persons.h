@@ -11,8 +11,8 @@
 
 #include "carehub/v1/common.pb-c.h"
 #include "carehub/v1/log.pb-c.h"
-#include "core/store.h"
-#include "core/u64map.h"
+#include "store/store.h"
+#include "store/u64map.h"
 
 struct person_memory;
 

@@ -11,7 +11,7 @@
 #ifndef CAREHUB_ERASURE_H
 #define CAREHUB_ERASURE_H
 
-#include "core_private.h"
+#include "core/core_private.h"
 
 enum { ERASURE_LAPSES_DAYS = 30 };
 

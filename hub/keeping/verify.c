@@ -1,7 +1,7 @@
 /* Verification of the whole store, for an auditor who asks for it: every entry is opened and compared with its leaf,
  * the leaves with those that were published, and the root over all of them with the checkpoint. A slice after each
  * commit, behind everything else, like the comparison of policies. One at a time. */
-#include "query.h"
+#include "query/query.h"
 
 #include <stdlib.h>
 

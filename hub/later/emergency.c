@@ -1,6 +1,6 @@
 /* Emergency access from outside the team: the hub itself tells the team and the person of it, by an event like any
  * other, right behind the grant. */
-#include "core_private.h"
+#include "core/core_private.h"
 
 #include <stdlib.h>
 

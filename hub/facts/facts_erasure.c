@@ -1,6 +1,6 @@
 /* Facts by which something goes for good: a person or what names an actor, asked for by a registrar and confirmed by an
  * auditor who is another client; and keys. What they set going is in erasure.c and key_changes.c. */
-#include "erasure.h"
+#include "keeping/erasure.h"
 #include "facts.h"
 
 #define MESSAGE(context, type) ((const Carehub__V1__##type *)(context)->message)

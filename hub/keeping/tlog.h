@@ -19,7 +19,7 @@
 
 #include "audit/note.h"
 #include "audit/tiles.h"
-#include "core_private.h"
+#include "core/core_private.h"
 
 /* Makes the log that the configuration asks for; NULL: none. Nothing is opened yet. */
 struct tlog *tlog_new(struct core *core, const struct core_tlog_config *config);

@@ -10,7 +10,7 @@
 #ifndef CAREHUB_REPORT_H
 #define CAREHUB_REPORT_H
 
-#include "core_private.h"
+#include "core/core_private.h"
 #include "query.h"
 
 enum {

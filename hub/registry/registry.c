@@ -6,7 +6,7 @@
 
 #include <sodium.h>
 
-#include "core/inbox.h"
+#include "inbox.h"
 
 void *message_copy(const void *message)
 {

@@ -11,7 +11,7 @@
 #include <sodium.h>
 
 #include "backup_file.h"
-#include "query.h"
+#include "query/query.h"
 
 enum {
     PAGES_PER_SLICE = 64, /* a fraction of a millisecond */

@@ -7,7 +7,7 @@
 #include <stdlib.h>
 
 #include "as_of.h"
-#include "core/policy_compare.h"
+#include "route/policy_compare.h"
 #include "query.h"
 
 enum {

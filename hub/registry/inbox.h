@@ -19,7 +19,7 @@
 
 #include "carehub/v1/log.pb-c.h"
 #include "core/core.h"
-#include "core/store.h"
+#include "store/store.h"
 #include "hub_limits.h"
 
 enum { LANES = 2 };
