@@ -130,36 +130,36 @@ bool registry_route_queued(void *ctx, uint32_t number, struct route_actor *found
     return true;
 }
 
-static void add_open_inbox(struct actor *actor, const struct inbox *inbox)
+/* Brings the list of the actor's open inboxes, which is in the order of their numbers, up to date with one of them. */
+static void list_inbox(struct registry *registry, const struct inbox *inbox)
 {
-    actor->inboxes = xreallocarray(actor->inboxes, actor->n_inboxes + 1, sizeof *actor->inboxes);
-    actor->inboxes[actor->n_inboxes++] = (struct route_inbox){.inbox = inbox->number, .types = inbox->types};
-}
-
-static void actor_inboxes_find(struct registry *registry, uint32_t number)
-{
-    struct actor *actor = registry_actor(registry, number);
-    if (!actor)
+    struct actor *actor = registry_actor(registry, inbox->card->actor);
+    size_t at = 0;
+    while (actor && at < actor->n_inboxes && actor->inboxes[at].inbox < inbox->number)
+        at++;
+    bool listed = actor && at < actor->n_inboxes && actor->inboxes[at].inbox == inbox->number;
+    if (!actor || (!listed && inbox->card->closed))
         return;
-    actor->n_inboxes = 0;
-    for (size_t i = 0; i < registry->n_inboxes; i++) {
-        const struct inbox *inbox = registry->inboxes[i];
-        if (inbox->card->actor == number && !inbox->card->closed)
-            add_open_inbox(actor, inbox);
+    if (!listed)
+        actor->inboxes = xreallocarray(actor->inboxes, ++actor->n_inboxes, sizeof *actor->inboxes);
+    struct route_inbox *here = &actor->inboxes[at];
+    size_t behind = actor->n_inboxes - at - 1;
+    if (inbox->card->closed) {
+        memmove(here, here + 1, behind * sizeof *here);
+        actor->n_inboxes--;
+        return;
     }
+    if (!listed)
+        memmove(here + 1, here, behind * sizeof *here);
+    *here = (struct route_inbox){.inbox = inbox->number, .types = inbox->types};
 }
 
-/* The same for all actors, in one go. */
-static void all_inboxes_find(struct registry *registry)
+static void list_all_inboxes(struct registry *registry)
 {
     for (size_t i = 0; i < registry->n_actors; i++)
         registry->actors[i]->n_inboxes = 0;
-    for (size_t i = 0; i < registry->n_inboxes; i++) {
-        const struct inbox *inbox = registry->inboxes[i];
-        struct actor *actor = registry_actor(registry, inbox->card->actor);
-        if (actor && !inbox->card->closed)
-            add_open_inbox(actor, inbox);
-    }
+    for (size_t i = 0; i < registry->n_inboxes; i++)
+        list_inbox(registry, registry->inboxes[i]);
 }
 
 /* ---- Changing --------------------------------------------------------------------------------------------------- */
@@ -254,7 +254,7 @@ struct inbox *registry_put_inbox(struct registry *registry, uint32_t number, Car
 {
     store_card(registry, CARD_INBOX, number, card, place);
     struct inbox *inbox = set_inbox(registry, number, card, place);
-    actor_inboxes_find(registry, card->actor);
+    list_inbox(registry, inbox);
     return inbox;
 }
 
@@ -350,7 +350,7 @@ bool registry_open(struct registry *registry, struct store *store, char *error, 
     }
     good = good && load_policy(registry, &arena, error, error_size);
     arena_fini(&arena);
-    all_inboxes_find(registry);
+    list_all_inboxes(registry);
     return good;
 }
 
@@ -402,7 +402,7 @@ void registry_reload(struct registry *registry)
     policy_destroy(&registry->policy);
     if (!load_policy(registry, &arena, why, sizeof why))
         store_fail(registry->store, "reading the policy again");
-    all_inboxes_find(registry);
+    list_all_inboxes(registry);
     registry->standings_changed = true;
     arena_fini(&arena);
 }
