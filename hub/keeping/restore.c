@@ -2,7 +2,6 @@
 
 #include <errno.h>
 #include <fcntl.h>
-#include <libgen.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -14,6 +13,7 @@
 #include <sodium.h>
 
 #include "backup_file.h"
+#include "store/directory.h"
 #include "store/keyring.h"
 #include "store/log.h"
 #include "store/scrub.h"
@@ -145,17 +145,6 @@ static void beside(char path[RESTORE_PATH_BYTES], const char *database, const ch
     snprintf(path, RESTORE_PATH_BYTES, "%.*s%s", RESTORE_PATH_BYTES - SUFFIXES_MAX_BYTES, database, suffix);
 }
 
-static bool directory_sync(const char *path)
-{
-    char *copy = strdup(path);
-    int fd = copy ? open(dirname(copy), O_RDONLY | O_DIRECTORY | O_CLOEXEC) : -1;
-    bool good = fd >= 0 && fsync(fd) == 0;
-    if (fd >= 0)
-        close(fd);
-    free(copy);
-    return good;
-}
-
 static bool link_if_there(const char *from, const char *to)
 {
     return link(from, to) == 0 || errno == ENOENT;
@@ -226,9 +215,11 @@ static bool keys_take(struct restore *restore, struct vault *vault, const char *
         return wrong(error, "the name of the database is too long");
     switch (keyring_load(&keyring, error)) {
     case KEYRING_OK:
+        /* Another file, not another name: whoever replaces a keyring overwrites the old one's bytes. */
         beside(name, new, ".keyring");
         unlink(name);
-        return link(keyring.path, name) == 0 || wrong(error, "cannot make %s: %s", name, strerror(errno));
+        snprintf(keyring.path, sizeof keyring.path, "%s", name);
+        return keyring_write(&keyring, error);
     case KEYRING_MISSING:
         return wrong(error, "%s is missing: put the hub's keyring there first; without it nothing of a backup opens",
                      keyring.path);

@@ -35,19 +35,11 @@ void verify_end(struct core *core)
     core->verify = NULL;
 }
 
-static bool still_asked(const struct core *core)
-{
-    const struct session *session = u64map_get(&core->sessions, core->verify->session);
-    const struct client *client = session ? registry_client(&core->registry, session->client) : NULL;
-    return client && may_ask(client, CAREHUB__V1__QUERY__QUERY_VERIFY);
-}
-
 static void answer_now(struct core *core, bool more)
 {
     const struct verify *verify = core->verify;
     Carehub__V1__VerifyAnswer said = CAREHUB__V1__VERIFY_ANSWER__INIT;
     Carehub__V1__Answer answer = CAREHUB__V1__ANSWER__INIT;
-    Carehub__V1__ToClient message = CAREHUB__V1__TO_CLIENT__INIT;
     said.checked = verify->place;
     said.total = verify->to;
     said.erased = verify->erased;
@@ -61,9 +53,7 @@ static void answer_now(struct core *core, bool more)
     answer.more = more;
     answer.answer_case = CAREHUB__V1__ANSWER__ANSWER_VERIFY;
     answer.verify = &said;
-    message.message_case = CAREHUB__V1__TO_CLIENT__MESSAGE_ANSWER;
-    message.answer = &answer;
-    core->output.send(core->output.ctx, verify->session, &message);
+    answer_at_once(core, verify->session, &answer);
 }
 
 /* The leaf that was published for a place, or NULL. */
@@ -118,7 +108,7 @@ void verify_step(struct core *core)
     struct verify *verify = core->verify;
     if (!verify)
         return;
-    if (!still_asked(core)) {
+    if (!session_may_ask(core, core->verify->session, CAREHUB__V1__QUERY__QUERY_VERIFY)) {
         verify_end(core);
         return;
     }
@@ -144,7 +134,7 @@ void verify_query(struct core *core, struct session *session, const Carehub__V1_
 {
     struct tlog_view view;
     tlog_view(core->tlog, &view);
-    if (core->verify && still_asked(core)) {
+    if (core->verify && session_may_ask(core, core->verify->session, CAREHUB__V1__QUERY__QUERY_VERIFY)) {
         refuse(core, &answer->error, ERROR_CODE(BUSY), "verify",
                "the hub is verifying its store for somebody else: try again when it is done");
         return;

@@ -166,7 +166,6 @@ static void answer_now(struct core *core, Carehub__V1__PolicyDiffAnswer *body, E
 {
     struct policy_diff *diff = core->policy_diff;
     Carehub__V1__Answer answer = CAREHUB__V1__ANSWER__INIT;
-    Carehub__V1__ToClient message = CAREHUB__V1__TO_CLIENT__INIT;
     answer.ref = diff->ref;
     answer.more = more;
     answer.error = error;
@@ -176,9 +175,7 @@ static void answer_now(struct core *core, Carehub__V1__PolicyDiffAnswer *body, E
         answer.answer_case = CAREHUB__V1__ANSWER__ANSWER_POLICY_DIFF;
         answer.policy_diff = body;
     }
-    message.message_case = CAREHUB__V1__TO_CLIENT__MESSAGE_ANSWER;
-    message.answer = &answer;
-    core->output.send(core->output.ctx, diff->session, &message);
+    answer_at_once(core, diff->session, &answer);
 }
 
 static void give_up(struct core *core, Carehub__V1__ErrorCode code, const char *why)
@@ -263,9 +260,7 @@ static void conclude(struct core *core)
 
 static bool still_asked(const struct core *core, const struct policy_diff *diff)
 {
-    const struct session *session = u64map_get(&core->sessions, diff->session);
-    const struct client *client = session ? registry_client(&core->registry, session->client) : NULL;
-    return client && may_ask(client, CAREHUB__V1__QUERY__QUERY_POLICY_DIFF);
+    return session_may_ask(core, diff->session, CAREHUB__V1__QUERY__QUERY_POLICY_DIFF);
 }
 
 /* Looks at the next entries. False: it cannot go on, and whoever asked has been told. */

@@ -132,6 +132,21 @@ void tail_not_kept(struct core *core, const Entry *entry, Carehub__V1__EventType
     core->tail_lines[core->n_tail_lines++] = line;
 }
 
+void answer_at_once(struct core *core, session_id to, Carehub__V1__Answer *answer)
+{
+    Carehub__V1__ToClient message = CAREHUB__V1__TO_CLIENT__INIT;
+    message.message_case = CAREHUB__V1__TO_CLIENT__MESSAGE_ANSWER;
+    message.answer = answer;
+    core->output.send(core->output.ctx, to, &message);
+}
+
+bool session_may_ask(const struct core *core, session_id id, Carehub__V1__Query__QueryCase what)
+{
+    const struct session *session = u64map_get(&core->sessions, id);
+    const struct client *client = session ? registry_client(&core->registry, session->client) : NULL;
+    return client && may_ask(client, what);
+}
+
 void tail_flush(struct core *core)
 {
     uint64_t id;
@@ -146,7 +161,6 @@ void tail_flush(struct core *core)
         }
         Carehub__V1__TailAnswer tail = CAREHUB__V1__TAIL_ANSWER__INIT;
         Carehub__V1__Answer answer = CAREHUB__V1__ANSWER__INIT;
-        Carehub__V1__ToClient message = CAREHUB__V1__TO_CLIENT__INIT;
         tail.n_lines = core->n_tail_lines;
         tail.lines = core->tail_lines;
         tail.missed = session->tail_missed;
@@ -154,9 +168,7 @@ void tail_flush(struct core *core)
         answer.more = true;
         answer.answer_case = CAREHUB__V1__ANSWER__ANSWER_TAIL;
         answer.tail = &tail;
-        message.message_case = CAREHUB__V1__TO_CLIENT__MESSAGE_ANSWER;
-        message.answer = &answer;
-        core->output.send(core->output.ctx, session->id, &message);
+        answer_at_once(core, session->id, &answer);
         session->tail_missed = 0;
     }
     core->n_tail_lines = 0;

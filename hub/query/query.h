@@ -47,6 +47,10 @@
 #define EmergencyAccess_DESCRIPTOR carehub__v1__emergency_access__descriptor
 #define EmergencyAnswer_DESCRIPTOR carehub__v1__emergency_answer__descriptor
 
+/* Sends an answer outside of any batch: what has taken long, or goes on. It is only borrowed. */
+void answer_at_once(struct core *core, session_id to, Carehub__V1__Answer *answer);
+/* Is that session still there, and its client entitled to ask this? */
+bool session_may_ask(const struct core *core, session_id id, Carehub__V1__Query__QueryCase what);
 /* An array of so many strings, in the batch's arena. */
 char **strings(struct arena *arena, size_t n);
 /* Who asks about a person leaves an entry. */

@@ -3,7 +3,6 @@
 #include <assert.h>
 #include <errno.h>
 #include <fcntl.h>
-#include <libgen.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <string.h>
@@ -11,6 +10,8 @@
 #include <unistd.h>
 
 #include <sodium.h>
+
+#include "directory.h"
 
 static const char MAGIC[8] = "CHKEYS1\n";
 
@@ -104,19 +105,6 @@ static bool write_synced(const char *path, const uint8_t *bytes, size_t size)
         why = errno;
         good = false;
     }
-    errno = why;
-    return good;
-}
-
-static bool directory_sync(const char *path)
-{
-    char copy[KEYRING_PATH_BYTES];
-    snprintf(copy, sizeof copy, "%s", path);
-    int fd = open(dirname(copy), O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-    bool good = fd >= 0 && fsync(fd) == 0;
-    int why = errno;
-    if (fd >= 0)
-        close(fd);
     errno = why;
     return good;
 }

@@ -2,13 +2,14 @@
 
 #include <assert.h>
 #include <fcntl.h>
-#include <libgen.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
 #include <sys/statvfs.h>
 #include <unistd.h>
+
+#include "directory.h"
 
 enum { WAL_CHECKPOINT_PAGES = 4000, CACHE_KIB = 64 << 10, WAL_MAX_BYTES = 64 << 20, SCHEMA_WITH_KEYRING = 4 };
 
@@ -320,18 +321,6 @@ static bool keys_open(struct store *store, char *error)
     return keyring_write(&store->keyring, error);
 }
 
-/* A file that is not yet in its directory on disk can be gone after a power cut, whole. */
-static bool directory_sync(const char *path, char *error)
-{
-    char *copy = strdup(path);
-    int fd = copy ? open(dirname(copy), O_RDONLY | O_DIRECTORY | O_CLOEXEC) : -1;
-    bool good = fd >= 0 && fsync(fd) == 0;
-    if (fd >= 0)
-        close(fd);
-    free(copy);
-    return good ? true : say(error, "cannot sync the directory of %s", path);
-}
-
 static bool wal_empty(struct store *store);
 
 static bool open_all(struct store *store, char *error)
@@ -349,9 +338,10 @@ static bool open_all(struct store *store, char *error)
     sqlite3_wal_hook(store->db, count_wal_pages, store);
     if (!store_clean_attach(store))
         return say(error, "cannot open %s: SQLite does not show its file", store->path);
-    if (!pragmas_set(store->db, error) || !keys_open(store, error) || !migrate(store, error) ||
-        !directory_sync(store->path, error))
+    if (!pragmas_set(store->db, error) || !keys_open(store, error) || !migrate(store, error))
         return false;
+    if (!directory_sync(store->path))
+        return say(error, "cannot sync the directory of %s: mend its disk, then start again", store->path);
     for (int i = 0; i < STATEMENTS; i++)
         if (sqlite3_prepare_v3(store->db, sql[i], -1, SQLITE_PREPARE_PERSISTENT, &store->statements[i], NULL) !=
             SQLITE_OK)

@@ -139,7 +139,16 @@ static void what_was_backed_up_while_events_came_in_comes_back(void **state)
     assert_true(fetched.place < behind);
 
     core_close(&hub->core);
+    char keyring[128];
+    struct stat before, after;
+    snprintf(keyring, sizeof keyring, "%s.keyring", hub->database);
+    assert_int_equal(stat(keyring, &before), 0);
     assert_true(put_back(hub, fetched.bytes, fetched.size, &restore));
+    assert_int_equal(stat(keyring, &after), 0);
+    assert_int_equal(before.st_ino, after.st_ino); /* the hub's keyring was not touched, nor given another name */
+    assert_memory_equal(&before.st_ctim, &after.st_ctim, sizeof before.st_ctim);
+    snprintf(keyring, sizeof keyring, "%s.restoring.keyring", hub->database);
+    assert_int_equal(access(keyring, F_OK), -1);
     assert_int_equal(restore.place, fetched.place);
     assert_int_equal(access(restore.replaced, R_OK), 0);
     restart(hub);
