@@ -2,7 +2,9 @@
  * has to be read by when; then the later deliveries that are due; and whether all that is stored is sound. How far it
  * has come is in the store, with what it made: after a crash it goes on from there. */
 #include "core_private.h"
+#include "keeping/keeping.h"
 #include "keeping/tlog.h"
+#include "later/later.h"
 
 enum {
     EVERY_MS = 1000,

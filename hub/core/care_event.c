@@ -4,6 +4,8 @@
 #include <stdlib.h>
 
 #include "eventid.h"
+#include "later/later.h"
+#include "query/query.h"
 
 Carehub__V1__Lane lane_of(Carehub__V1__Urgency urgency)
 {

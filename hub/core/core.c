@@ -10,7 +10,9 @@
 #include <sodium.h>
 
 #include "identifier.h"
+#include "keeping/keeping.h"
 #include "keeping/tlog.h"
+#include "query/query.h"
 
 enum { SWEEP_EVERY_MS = 1000 };
 
@@ -182,6 +184,28 @@ Entry *entry_read_payload(struct core *core, uint64_t place, struct arena *arena
     *payload = record.payload;
     *size = record.payload_size;
     return opened == STORE_OK ? entry : NULL;
+}
+
+static bool entry_before(struct core *core, uint64_t place, int64_t at_ms)
+{
+    struct log_record record;
+    enum store_result read = core->log->functions->read(core->log, place, &core->scratch, &record);
+    arena_reset(&core->scratch);
+    return read == STORE_NONE ? place <= core->pruned_place /* no longer kept */
+                              : read != STORE_DAMAGED && record.at_ms < at_ms;
+}
+
+uint64_t place_from(struct core *core, int64_t at_ms)
+{
+    uint64_t low = 1, high = core->last_place + 1;
+    while (low < high) {
+        uint64_t middle = (low + high) / 2;
+        if (entry_before(core, middle, at_ms))
+            low = middle + 1;
+        else
+            high = middle;
+    }
+    return low;
 }
 
 struct person *person_get(struct core *core, uint64_t number)

@@ -8,7 +8,8 @@
  *     facts/             the same for registry facts
  *     core/attach.c      who receives an inbox; acknowledgements, refusals
  *     core/push.c        deliveries go out, each looked at once more (reconsider.c)
- *     core/endings.c     withdrawals, expiries, what is held or dead
+ *     core/endings.c     withdrawals, expiries, what is dead; held.c: what cannot be decided yet
+ *     core/sweep.c       what is due by the clock
  *     core/behind.c      what is worked out from the log behind the hot path:
  *     later/             an event is delivered after its own decision: replays, what was not read, late joiners
  *     keeping/           what is kept and how it proves itself: audit log, retention, erasure, backups
@@ -197,6 +198,9 @@ enum store_result entry_open(struct core *core, uint64_t place, struct arena *ar
 Entry *entry_read_payload(struct core *core, uint64_t place, struct arena *arena, const uint8_t **payload,
                           size_t *size);
 
+/* The place of the first entry that is not before a time; the one behind the last entry if there is none. */
+uint64_t place_from(struct core *core, int64_t at_ms);
+
 struct person *person_get(struct core *core, uint64_t number);
 /* Ends by an entry what has ended of a person by its date; and of all who are due, a batch's share of them. */
 void expire_person(struct core *core, struct person *person);
@@ -204,9 +208,9 @@ void expire_due(struct core *core);
 /* The person whose team and consent decide for `number`: itself, unless it was merged into another. */
 struct person *person_deciding(struct core *core, uint64_t number);
 /* For a given batch time: who an identifier or a number stands for; 0: nobody. */
+uint64_t patient_resolve(struct core *core, const Carehub__V1__PatientRef *ref);
 /* The same, but the record that the identifier was given to, whatever it was merged into since. */
 uint64_t patient_find(struct core *core, const Carehub__V1__PatientRef *ref);
-uint64_t patient_resolve(struct core *core, const Carehub__V1__PatientRef *ref);
 
 /* Sends after the commit. The message and all in it live in core->batch. */
 void send_later(struct core *core, session_id to, Carehub__V1__ToClient *message);
@@ -282,9 +286,6 @@ Decision *decision_entry(struct core *core, const struct route_decision *decisio
 void route_input_of(struct core *core, const Entry *entry, struct route_input *input, struct route_original *original);
 Carehub__V1__Lane lane_of(Carehub__V1__Urgency urgency);
 
-void tail_decision(struct core *core, const Entry *entry, const Decision *decision);
-void tail_not_kept(struct core *core, const Entry *entry, Carehub__V1__EventType type);
-
 /* ---- attach.c --------------------------------------------------------------------------------------------------- */
 
 void attach(struct core *core, struct session *session, const Carehub__V1__Attach *message);
@@ -303,11 +304,6 @@ void acks_flush(struct core *core);
 void push_all(struct core *core);
 /* The event at a place, from memory or the log; NULL: damaged or erased. */
 struct event_memory *event_get(struct core *core, uint64_t place);
-/* What has become of an event that cannot be had any more: END_ERASED or END_EXPIRED (it is no longer kept); 0: it is
- * damaged. (erasure.c) */
-Carehub__V1__Reason event_gone(struct core *core, uint64_t place);
-/* Is its payload still kept? */
-bool event_kept(struct core *core, uint64_t place);
 void event_remember(struct core *core, const Entry *entry, const uint8_t *bytes, size_t size);
 void events_forget(struct core *core);
 /* Forgets those behind a place: they were rolled back, and the places will be others'. */
@@ -332,65 +328,30 @@ bool still_entitled(struct core *core, const struct inbox *inbox, const struct i
 /* Ends what push found must end; takes what is due. Called as a batch's first effects. */
 void endings_take(struct core *core);
 void end_later(struct core *core, const struct ending *ending);
-void sweep(struct core *core);
+/* Ends what has waited longer than the inbox's time to live: in a lane's order; refused, to be sent again. */
+void expire_lane(struct core *core, struct inbox *inbox, int lane);
+void expire_retries(struct core *core, struct inbox *inbox);
 void dead_retry(struct core *core, const Carehub__V1__DeadRetried *fact);
+/* Ends everything in it. */
+void inbox_close(struct core *core, struct inbox *inbox);
+/* Deliveries about a person, or who was merged into it, that have been sent and not been acknowledged. */
+uint32_t in_flight_of(struct core *core, uint64_t patient);
+
+/* ---- held.c ----------------------------------------------------------------------------------------------------- */
+
 void held_add(struct core *core, uint64_t place, const Decision *decision, const struct later_mark *mark);
 /* Can a held delivery be released or refused now? */
 bool held_may_settle(struct core *core, uint64_t place, uint32_t actor, bool release, Error **error);
 /* Settles it: decides again, or ends it with the reason given. */
 bool held_settle(struct core *core, uint64_t place, uint32_t actor, bool release, Carehub__V1__Reason end);
-/* The place of the first entry that is not before a time; the one behind the last entry if there is none. */
-uint64_t place_from(struct core *core, int64_t at_ms);
-void inbox_close(struct core *core, struct inbox *inbox);
-uint32_t in_flight_of(struct core *core, uint64_t patient);
+/* Settles what is past its deadline, or can be decided now. */
+void held_take_due(struct core *core);
 
-/* ---- later.c ---------------------------------------------------------------------------------------------------- */
+/* ---- sweep.c ---------------------------------------------------------------------------------------------------- */
 
-/* A delivery after the event's own decisions: to whom and why. */
-struct later {
-    uint32_t actor, instead_of;
-    Carehub__V1__Cause cause;
-    uint64_t because;
-};
+void sweep(struct core *core);
 
-/* Decides as things stand, without any effect. False: there is nothing to decide, because something of the event is
- * held for the actor already, or nothing of it was kept. In the scratch arena. */
-bool later_decide(struct core *core, const Entry *event, uint32_t actor, struct route_decision *decided);
-/* Logs the decision, and puts the delivery into the inboxes. The batch is open. */
-void later_deliver(struct core *core, const Entry *event, const struct later *later,
-                   const struct route_decision *decided);
-/* Says in the log that nobody was left to be told. */
-void later_nobody(struct core *core, const Entry *event, const struct later *later);
-/* An amendment is decided like any event, whoever had the original; a retraction is for those who had it. */
-static inline void route_input_later(struct route_input *input)
-{
-    if (!input->retracts)
-        input->original = NULL;
-}
-
-/* Its last correction, or 0. */
-uint64_t event_corrected_by(struct core *core, uint64_t place);
-/* What stands in the place of an event: itself, or its last amendment; 0: it was retracted. */
-uint64_t event_current(struct core *core, uint64_t place);
-/* Brings an event's decisions up to date: what has become of those that held, and later ones. The entry is the scratch
- * arena's. */
-void decisions_since(struct core *core, Entry *event);
-/* Is an event in the log with its content? A correction that went out as notices only has been cut to what those say.
- */
-bool event_whole(struct core *core, const Entry *event);
-/* Has the actor been sent the event, or is that held, by its own decisions or later ones (brought up to date)? */
-bool has_received(const Entry *event, uint32_t actor);
-/* The fact by which a professional stood for an unverified event first: an EventVerified; NULL: nobody has, by the end
- * of place `through`. In the scratch arena. */
-const Entry *event_verified(struct core *core, uint64_t event_place, uint64_t through);
-/* Sends the event, whose decisions are up to date, again to those who received it; for the verification at a place. */
-void later_verified(struct core *core, const Entry *event, uint64_t because);
-/* The name of the actor that has not read what a LaterEntry is about; "" if none. In the scratch arena. */
-const char *later_instead_of(struct core *core, uint64_t place);
-/* The next LaterEntry about an event behind a place, which is set to its own; NULL: that was the last. */
-const Entry *later_next(struct core *core, uint64_t event_place, uint64_t *place, struct arena *arena);
-
-/* ---- behind.c, replay.c, joiner.c, unread.c, emergency.c -------------------------------------------------------- */
+/* ---- behind.c --------------------------------------------------------------------------------------------------- */
 
 enum { PERSON_NUMBERS_MAX = 64 };
 
@@ -398,63 +359,5 @@ enum { PERSON_NUMBERS_MAX = 64 };
 void behind(struct core *core);
 /* The numbers of a person and of all who were merged into it. */
 size_t person_numbers(struct core *core, uint64_t number, uint64_t numbers[PERSON_NUMBERS_MAX]);
-
-/* Each does a little of what is due, and returns how much it has looked at; at most `max` or a little more. */
-size_t replays_work(struct core *core, size_t max);
-size_t erasures_work(struct core *core, size_t max); /* erasure.c */
-size_t keys_work(struct core *core, size_t max);     /* key_changes.c */
-size_t retention_work(struct core *core, size_t max);
-void retention_open(struct core *core);
-size_t joiners_work(struct core *core, size_t max);
-size_t unread_work(struct core *core, size_t max);
-void replay_query(struct core *core, struct session *session, const Carehub__V1__Query *query,
-                  Carehub__V1__Answer *answer);
-/* A member was added by the fact at a place, from from_ms on: it will be given what the policy gives to new ones. */
-void joiner_add(struct core *core, uint64_t place, int64_t from_ms);
-/* Notes what must be read by a time, of an entry that holds decisions. */
-void unread_note(struct core *core, const Entry *entry);
-/* Emergency accesses are listed separately: notes that one was given at a place; what ends those on the card that an
- * actor has in a role (empty: in any) before their time, at a place. Who asks for them: emergency_query. */
-void emergency_given(struct core *core, uint64_t place);
-void emergency_ended(struct core *core, const struct person *person, uint32_t actor, const char *role, uint64_t place);
-/* Tells the team and the person of an emergency access that was just given. */
-void emergency_tell(struct core *core, struct person *person, const struct actor *who,
-                    const Carehub__V1__GrantGiven *given);
-/* Logs an event of the hub's own about a person, and puts it into the inboxes. Nothing if nobody is to be told. */
-void take_own_event(struct core *core, Carehub__V1__Event *event, struct person *person);
-
-/* ---- query.c, trace.c, explain.c -------------------------------------------------------------------------------- */
-
-void query(struct core *core, struct session *session, const Carehub__V1__Query *query);
-void answer_send(struct core *core, struct session *session, uint64_t ref, Carehub__V1__Answer *answer);
-void tail_flush(struct core *core);
-void tail_end(struct core *core, struct session *session);
-bool may_ask(const struct client *client, Carehub__V1__Query__QueryCase what);
-void trace_query(struct core *core, struct session *session, const Carehub__V1__Query *query,
-                 Carehub__V1__Answer *answer);
-void explain_query(struct core *core, struct session *session, const Carehub__V1__Query *query,
-                   Carehub__V1__Answer *answer);
-/* The line of one decision; its trace goes on with what became of it. */
-Carehub__V1__TraceLine *decision_line(struct core *core, const Entry *entry, const Decision *decision, int64_t at_ms);
-/* The lines of decisions after an event's own, and of what became of them; actor 0: of all. */
-void trace_later(struct core *core, const Entry *event, uint32_t actor, Carehub__V1__TraceAnswer *answer);
-/* Goes on with the verification of the store. */
-void verify_step(struct core *core);
-void verify_end(struct core *core);
-/* Goes on with the comparison of policies that is under way: a slice, after everything else. */
-void policy_diff_step(struct core *core);
-void policy_diff_end(struct core *core);
-/* Goes on with the copying for a backup: a slice, between two transactions. */
-void backup_step(struct core *core);
-/* Is there anything left to copy? */
-bool backup_copies(const struct core *core);
-void backup_end(struct core *core);
-/* Removes what a crash in the midst of copying left. */
-void backup_tidy(struct core *core);
-/* The lines of what became of one decision. */
-void trace_decision(struct core *core, const Entry *entry, const Decision *decision, Carehub__V1__TraceAnswer *answer);
-Carehub__V1__TraceLine *trace_line(struct core *core, const Entry *entry, Carehub__V1__TraceLine__Step step,
-                                   int64_t at_ms);
-uint64_t event_place_of(struct core *core, const ProtobufCBinaryData *id, uint64_t place);
 
 #endif

@@ -1,10 +1,6 @@
-/* How deliveries end otherwise than by acknowledgement: withdrawn, expired, dead, refused by an operator; and what is
- * held until somebody decides. Each end is an entry of the log. */
+/* How deliveries end otherwise than by acknowledgement: withdrawn, expired, dead, with their inbox. Each end is an
+ * entry of the log. */
 #include "core_private.h"
-
-#include <stdlib.h>
-
-enum { FORGET_EVERY_MS = 60000, FORGET_AT_ONCE = 5000, DUE_AT_ONCE = 256 };
 
 /* ---- Ends ------------------------------------------------------------------------------------------------------- */
 
@@ -159,7 +155,7 @@ static int64_t received_ms(struct core *core, const struct item *item)
 }
 
 /* The places of the decisions only grow in a lane, and so do their times: what has expired is at its head. */
-static void expire_lane(struct core *core, struct inbox *inbox, int which)
+void expire_lane(struct core *core, struct inbox *inbox, int which)
 {
     struct lane *lane = &inbox->lanes[which];
     uint64_t first = lane->settled + 1, last = lane->settled, end = lane->next - lane->n_fresh;
@@ -187,7 +183,7 @@ static void expire_lane(struct core *core, struct inbox *inbox, int which)
 }
 
 /* What was refused and waits to be sent again expires too, however long its receiver stays away. */
-static void expire_retries(struct core *core, struct inbox *inbox)
+void expire_retries(struct core *core, struct inbox *inbox)
 {
     for (size_t i = 0; i < inbox->n_exceptions && inbox->n_retry > 0; i++) {
         struct exception *exception = &inbox->exceptions[i];
@@ -208,259 +204,6 @@ static void expire_retries(struct core *core, struct inbox *inbox)
         batch_open(core);
         endings_take(core);
     }
-}
-
-/* What is held and comes to its end by itself: past its deadline, or because what it was held for has been solved.
- * Looked at in order, so many at a time; each once. */
-struct due {
-    struct core *core;
-    uint64_t after_place;
-    uint32_t after_actor;
-    size_t n;
-    struct {
-        uint64_t place;
-        uint32_t actor;
-        bool release;
-        bool for_room; /* it waits for room, which those before it may have taken */
-    } found[DUE_AT_ONCE];
-};
-
-static bool has_room(struct core *core, uint32_t number)
-{
-    const struct actor *actor = registry_actor(&core->registry, number);
-    for (size_t i = 0; i < actor->n_inboxes; i++)
-        if (inbox_full(registry_inbox(&core->registry, actor->inboxes[i].inbox)))
-            return false;
-    return true;
-}
-
-/* Can it be decided now? What an operator has to change is looked at when something was changed. */
-static bool solved(struct core *core, uint32_t number, const Carehub__V1__HeldCard *card)
-{
-    const struct actor *actor = registry_actor(&core->registry, number);
-    bool changed = core->registry.changed_place > core->held_looked_place;
-    switch (card->reason) {
-    case REASON(INBOX_FULL):
-        return has_room(core, number);
-    case REASON(ACTOR_SUSPENDED):
-        return changed && actor->card->standing != CAREHUB__V1__STANDING__SUSPENDED;
-    case REASON(ROLE_UNKNOWN):
-        return changed && policy_role(core->registry.policy, card->role) != POLICY_ROLE_UNKNOWN;
-    case REASON(PERSONAL_WITHOUT_INBOX):
-        return changed && actor->n_inboxes > 0;
-    default:
-        return false;
-    }
-}
-
-static bool find_due(void *ctx, uint32_t actor, const struct card *row)
-{
-    struct due *due = ctx;
-    if (row->number < due->after_place || (row->number == due->after_place && actor <= due->after_actor))
-        return true;
-    Carehub__V1__HeldCard *card = carehub__v1__held_card__unpack(NULL, row->size, row->body);
-    bool over = card && card->deadline_ms <= due->core->now_ms; /* whatever has been solved since: ends come first */
-    bool release = card && !over && solved(due->core, actor, card);
-    if (release || over) {
-        due->found[due->n].place = row->number;
-        due->found[due->n].actor = actor;
-        due->found[due->n].for_room = card->reason == REASON(INBOX_FULL);
-        due->found[due->n++].release = release;
-    }
-    carehub__v1__held_card__free_unpacked(card, NULL);
-    return due->n < DUE_AT_ONCE;
-}
-
-static void settle_due(struct core *core)
-{
-    struct due due = {.core = core};
-    do {
-        due.n = 0;
-        if (core->n_held == 0 || store_held_each(core->store, &core->scratch, find_due, &due) != STORE_OK)
-            break;
-        for (size_t i = 0; i < due.n; i++) {
-            due.after_place = due.found[i].place;
-            due.after_actor = due.found[i].actor;
-            if (!due.found[i].release || !due.found[i].for_room || has_room(core, due.after_actor))
-                held_settle(core, due.after_place, due.after_actor, due.found[i].release, REASON(END_DEAD_HELD));
-            arena_reset(&core->scratch);
-        }
-    } while (due.n == DUE_AT_ONCE);
-    core->held_looked_place = core->registry.changed_place;
-}
-
-static bool entry_before(struct core *core, uint64_t place, int64_t at_ms)
-{
-    struct log_record record;
-    enum store_result read = core->log->functions->read(core->log, place, &core->scratch, &record);
-    arena_reset(&core->scratch);
-    return read == STORE_NONE ? place <= core->pruned_place /* no longer kept */
-                              : read != STORE_DAMAGED && record.at_ms < at_ms;
-}
-
-uint64_t place_from(struct core *core, int64_t at_ms)
-{
-    uint64_t low = 1, high = core->last_place + 1;
-    while (low < high) {
-        uint64_t middle = (low + high) / 2;
-        if (entry_before(core, middle, at_ms))
-            low = middle + 1;
-        else
-            high = middle;
-    }
-    return low;
-}
-
-/* Forgets ids of entries that are older than the window in which a repeat is recognised. From then on an event with an
- * id of that time is refused as too old, since it could be a repeat. Ids of younger entries are kept, however old the
- * ids themselves are. */
-static void ids_forget(struct core *core)
-{
-    int64_t known_from_ms = core->now_ms - IDS_KEPT_MS;
-    uint64_t young = place_from(core, known_from_ms);
-    if (young == 1)
-        return;
-    batch_open(core);
-    if (store_ids_forget(core->store, known_from_ms, young, FORGET_AT_ONCE) == 0)
-        return;
-    core->ids_known_from_ms = known_from_ms;
-    store_number_put(core->store, "ids-known-from-ms", known_from_ms);
-}
-
-/* Events stop first; acknowledgements, withdrawals and revocations go on from what is left. */
-static void look_at_disk(struct core *core)
-{
-    bool low = store_free_bytes(core->store) < core->disk_reserve_bytes;
-    if (low != core->disk_low)
-        say(low ? 2 : 5,
-            low ? "less than %llu MB are free on the database's disk: no more events are taken. Make room"
-                : "there is room again on the database's disk (over %llu MB): events are taken",
-            (unsigned long long)(core->disk_reserve_bytes >> 20));
-    core->disk_low = low;
-}
-
-void sweep(struct core *core)
-{
-    look_at_disk(core);
-    if (core->clock_suspect)
-        return;
-    expire_due(core);
-    for (size_t i = 0; i < core->registry.n_inboxes; i++) {
-        for (int lane = 0; lane < LANES; lane++)
-            expire_lane(core, core->registry.inboxes[i], lane);
-        expire_retries(core, core->registry.inboxes[i]);
-    }
-    settle_due(core);
-    if (core->now_ms >= core->next_forget_ms) {
-        core->next_forget_ms = core->now_ms + FORGET_EVERY_MS;
-        ids_forget(core);
-    }
-    arena_reset(&core->scratch);
-}
-
-/* ---- Held ------------------------------------------------------------------------------------------------------- */
-
-static void held_put(struct core *core, uint64_t place, const Decision *decision, const struct later_mark *mark)
-{
-    Carehub__V1__HeldCard card = CAREHUB__V1__HELD_CARD__INIT;
-    card.reason = decision->reason;
-    card.deadline_ms = decision->deadline_ms;
-    card.role = decision->role;
-    card.decided = mark->place;
-    card.cause = mark->cause;
-    size_t size = carehub__v1__held_card__get_packed_size(&card);
-    uint8_t *body = arena_alloc(&core->scratch, size);
-    carehub__v1__held_card__pack(&card, body);
-    store_held_put(core->store, place, decision->actor, body, size);
-}
-
-void held_add(struct core *core, uint64_t place, const Decision *decision, const struct later_mark *mark)
-{
-    held_put(core, place, decision, mark);
-    core->n_held++;
-}
-
-static void only_notice(struct route_decision *decided)
-{
-    decided->reason = REASON(CORRECTION_NOTICE);
-    decided->level = CAREHUB__V1__LEVEL__LEVEL_NONE;
-    decided->ground = decided->consent = 0;
-    decided->notice = true;
-}
-
-/* What is decided of something held: as it stands now, or that it is over. NULL: there is no such thing. */
-static Entry *held_decide(struct core *core, uint64_t place, uint32_t actor, bool release, Carehub__V1__Reason end,
-                          struct route_decision *decided, const Carehub__V1__HeldCard **held)
-{
-    struct card row;
-    Entry *event = entry_read(core, place, &core->scratch);
-    struct person *person = event ? person_deciding(core, event->patient) : NULL;
-    if (!person || store_held_get(core->store, place, actor, &core->scratch, &row) != STORE_OK)
-        return NULL;
-    const Carehub__V1__HeldCard *card = carehub__v1__held_card__unpack(&core->scratch.protobuf, row.size, row.body);
-    if (!card)
-        return NULL;
-    *held = card;
-    *decided = (struct route_decision){.actor = actor, .outcome = OUTCOME(WITHHOLD), .reason = end};
-    if (release && event_current(core, place) != place) {
-        decided->reason = REASON(END_SUPERSEDED); /* what took its place went to the actor on its own account */
-    } else if (release) {
-        struct route_input input;
-        struct route_original original;
-        route_input_of(core, event, &input, &original);
-        if (card->decided)
-            route_input_later(&input);
-        input.patient = person->card;
-        route_one(&input, actor, decided);
-        if (decided->outcome == OUTCOME(DELIVER) && !event_whole(core, event))
-            only_notice(decided); /* it was held as one, and whatever it was entitled to since, that is all there is */
-    }
-    return event;
-}
-
-bool held_may_settle(struct core *core, uint64_t place, uint32_t actor, bool release, Error **error)
-{
-    struct route_decision decided;
-    const Carehub__V1__HeldCard *held;
-    if (!held_decide(core, place, actor, release, REASON(END_REFUSED_BY_OPERATOR), &decided, &held))
-        return refuse(core, error, ERROR_CODE(UNKNOWN_NAME), "place", "nothing of this event is held for this actor");
-    if (decided.outcome == OUTCOME(HOLD))
-        return refuse(core, error, ERROR_CODE(INVALID), "actor", "it still cannot be decided: %s",
-                      reason_text(decided.reason));
-    return true;
-}
-
-bool held_settle(struct core *core, uint64_t place, uint32_t actor, bool release, Carehub__V1__Reason end)
-{
-    struct route_decision decided;
-    const Carehub__V1__HeldCard *held;
-    batch_open(core);
-    Entry *event = held_decide(core, place, actor, release, end, &decided, &held);
-    if (!event)
-        return false;
-    const struct later_mark mark = {held->decided, held->cause};
-    bool still = decided.outcome == OUTCOME(HOLD) && held->deadline_ms > core->now_ms;
-    if (decided.outcome == OUTCOME(HOLD) && !still)
-        decided = (struct route_decision){.actor = actor, .outcome = OUTCOME(WITHHOLD), .reason = end};
-    Carehub__V1__HeldEntry what = CAREHUB__V1__HELD_ENTRY__INIT;
-    Entry entry = CAREHUB__V1__ENTRY__INIT;
-    what.event_place = place;
-    what.decision = decision_entry(core, &decided, place, lane_of(event->event->urgency), &mark);
-    if (still)
-        what.decision->deadline_ms = held->deadline_ms;
-    entry.actor = actor;
-    entry.patient = event->patient;
-    entry.what_case = CAREHUB__V1__ENTRY__WHAT_HELD;
-    entry.held = &what;
-    uint64_t at = batch_append(core, &entry, NULL, NULL, 0);
-    store_step_put(core->store, 0, STEP_LANE_HELD, place, at);
-    if (still) { /* for another reason now */
-        held_put(core, place, what.decision, &mark);
-        return true;
-    }
-    store_held_remove(core->store, place, actor);
-    core->n_held--;
-    return true;
 }
 
 /* ---- Dead letters ----------------------------------------------------------------------------------------------- */

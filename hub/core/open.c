@@ -7,7 +7,9 @@
 #include <sodium.h>
 
 #include "eventid.h"
+#include "keeping/keeping.h"
 #include "keeping/tlog.h"
+#include "query/query.h"
 
 enum { TAIL_VERIFIED_ENTRIES = 1000, DAMAGE_SAID_MAX = 20 };
 

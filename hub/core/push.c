@@ -3,6 +3,8 @@
 
 #include <stdlib.h>
 
+#include "keeping/keeping.h"
+#include "later/later.h"
 #include "pbcheck.h"
 
 enum { EVENTS_MEMORY_BYTES = 96 << 20, FRAMES_PER_TURN = 8 };

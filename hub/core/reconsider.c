@@ -1,6 +1,7 @@
 /* Each delivery is looked at once more when its turn comes: is the actor still entitled, as things stand, and was
  * nothing taken away since the delivery was decided? */
 #include "core_private.h"
+#include "later/later.h"
 
 typedef Carehub__V1__PatientCard__Setting Setting;
 typedef Carehub__V1__PatientCard__Stop Stop;

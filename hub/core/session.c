@@ -8,6 +8,7 @@
 #include <sodium.h>
 
 #include "eventid.h"
+#include "query/query.h"
 
 static void session_free(struct session *session)
 {

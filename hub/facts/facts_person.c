@@ -2,6 +2,7 @@
  * Lists on a card are changed by building the new one; what has ended is not kept on it, since earlier versions of the
  * card are. */
 #include "facts.h"
+#include "later/later.h"
 
 #define MESSAGE(context, type) ((const Carehub__V1__##type *)(context)->message)
 

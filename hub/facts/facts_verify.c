@@ -3,6 +3,7 @@
 #include "facts.h"
 
 #include "eventid.h"
+#include "later/later.h"
 
 static bool is_professional(const struct actor *actor)
 {

@@ -11,6 +11,7 @@
 #include <sodium.h>
 
 #include "backup_file.h"
+#include "keeping.h"
 #include "query/query.h"
 
 enum {

@@ -5,6 +5,8 @@
 #include <sodium.h>
 
 #include "eventid.h"
+#include "keeping.h"
+#include "later/later.h"
 
 enum { STEPS_AT_ONCE = 32 };
 

@@ -2,6 +2,7 @@
  * keys, which are wrapped anew behind the hot path. The entry comes first and is durable, then the keyring changes: a
  * crash in between finds the work still to be done. Done twice it does no harm. */
 #include "erasure.h"
+#include "keeping.h"
 
 #include <sodium.h>
 

@@ -6,6 +6,8 @@
  * done yet may want. Such an event is noted (WORK_RETAIN), and looked at again every day. The end of the log always
  * stays. */
 #include "core/core_private.h"
+#include "keeping.h"
+#include "later/later.h"
 
 enum { END_OF_LOG_KEPT = 2000, SLOTS_AGAIN_MAX = 64, EVERY_MS = 60000 };
 

@@ -5,6 +5,7 @@
 
 #include <stdlib.h>
 
+#include "keeping.h"
 #include "tlog.h"
 
 enum { LOOKED_AT_ONCE = 64, TOLD_EVERY_MS = 500 };

@@ -6,6 +6,7 @@
 
 #include "eventid.h"
 #include "identifier.h"
+#include "later.h"
 
 /* Adds an identifier in its normal form, if it still is this person's. */
 static void add_identifier(struct core *core, const struct person *person, Carehub__V1__Patient *patient,

@@ -1,6 +1,7 @@
 /* A new member of a care team is given the last event of each type for which the policy says so, if that is not too
  * old, still stands, and the new member is entitled to it. */
 #include "core/core_private.h"
+#include "later.h"
 
 /* What ends a state that another type began: whoever joins later need not be told of that any more. */
 static const struct {

@@ -3,6 +3,9 @@
  * decided as any event is, as things stand; the decision is an entry; and the delivery carries the place of that entry,
  * so that only what is withdrawn after it holds it back. */
 #include "core/core_private.h"
+#include "keeping/keeping.h"
+#include "later.h"
+#include "query/query.h"
 
 enum { STEPS_AT_ONCE = 64, CORRECTIONS_MAX = 256 };
 

@@ -3,6 +3,7 @@
  * it, or what was decided at the events' own places. */
 #include "facts/facts.h"
 
+#include "later.h"
 #include "query/query.h"
 
 typedef Carehub__V1__Replayed Replayed;

@@ -3,6 +3,7 @@
  * it is the escalation that is new. If nobody is left to be told, that is an entry too, and stays in the hub's status
  * until it is read, somebody joins the line, or nothing can be done about it any more. */
 #include "core/core_private.h"
+#include "later.h"
 
 enum { READS_MAX = 64 };
 

@@ -1,6 +1,7 @@
 /* Emergency accesses, listed separately: they are rare, and each is to be looked at by somebody. Persons are pseudonyms
  * here; why it was needed is for auditors, since that may name somebody. */
 #include "as_of.h"
+#include "later/later.h"
 #include "query.h"
 
 enum { ACCESSES_MAX = 100, LOOKED_AT_MAX = 10000 };

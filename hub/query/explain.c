@@ -1,6 +1,8 @@
 /* Why an actor was told of an event, or was not: the decision taken again, on the state as it was at the event's own
  * place (or at any other), with every rule that was looked at. Also for an actor that never was a candidate. */
 #include "as_of.h"
+#include "later/later.h"
+#include "query.h"
 
 /* When a membership or consent was recorded is in the log, which routing does not look at. */
 static Carehub__V1__FindingParts *parts_message(struct core *core, const struct route_rule *rule)

@@ -6,6 +6,7 @@
 #include <stdlib.h>
 
 #include "eventid.h"
+#include "later/later.h"
 
 enum { ITEMS_PAGE = 1000, EXPORT_PAGE = 1000, EXPORT_PAGE_BYTES = 512 << 10, TAIL_LINES_MAX = 4096 };
 

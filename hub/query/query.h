@@ -1,4 +1,4 @@
-/* query.h - what the answers to operators' questions are made with. */
+/* query.h - operators' questions: what the core calls, and what the answers are made with. Core thread only. */
 #ifndef CAREHUB_QUERY_H
 #define CAREHUB_QUERY_H
 
@@ -47,6 +47,34 @@
 #define EmergencyAccess_DESCRIPTOR carehub__v1__emergency_access__descriptor
 #define EmergencyAnswer_DESCRIPTOR carehub__v1__emergency_answer__descriptor
 
+/* ---- What the core calls ------------------------------------------------------------------------------------------ */
+
+void query(struct core *core, struct session *session, const Carehub__V1__Query *query);
+void answer_send(struct core *core, struct session *session, uint64_t ref, Carehub__V1__Answer *answer);
+void tail_flush(struct core *core);
+void tail_end(struct core *core, struct session *session);
+bool may_ask(const struct client *client, Carehub__V1__Query__QueryCase what);
+void trace_query(struct core *core, struct session *session, const Carehub__V1__Query *query,
+                 Carehub__V1__Answer *answer);
+void explain_query(struct core *core, struct session *session, const Carehub__V1__Query *query,
+                   Carehub__V1__Answer *answer);
+/* The line of one decision; its trace goes on with what became of it. */
+Carehub__V1__TraceLine *decision_line(struct core *core, const Entry *entry, const Decision *decision, int64_t at_ms);
+/* The lines of decisions after an event's own, and of what became of them; actor 0: of all. */
+void trace_later(struct core *core, const Entry *event, uint32_t actor, Carehub__V1__TraceAnswer *answer);
+/* Goes on with the comparison of policies that is under way: a slice, after everything else. */
+void policy_diff_step(struct core *core);
+void policy_diff_end(struct core *core);
+/* The lines of what became of one decision. */
+void trace_decision(struct core *core, const Entry *entry, const Decision *decision, Carehub__V1__TraceAnswer *answer);
+Carehub__V1__TraceLine *trace_line(struct core *core, const Entry *entry, Carehub__V1__TraceLine__Step step,
+                                   int64_t at_ms);
+uint64_t event_place_of(struct core *core, const ProtobufCBinaryData *id, uint64_t place);
+void tail_decision(struct core *core, const Entry *entry, const Decision *decision);
+void tail_not_kept(struct core *core, const Entry *entry, Carehub__V1__EventType type);
+
+/* ---- Answers ------------------------------------------------------------------------------------------------------ */
+
 /* Sends an answer outside of any batch: what has taken long, or goes on. It is only borrowed. */
 void answer_at_once(struct core *core, session_id to, Carehub__V1__Answer *answer);
 /* Is that session still there, and its client entitled to ask this? */
@@ -58,7 +86,7 @@ void log_reading(struct core *core, const struct session *session, const char *q
                  uint64_t event_place, uint32_t of_actor);
 void patient_query(struct core *core, struct session *session, const Carehub__V1__Query *query,
                    Carehub__V1__Answer *answer);
-/* Starts it; the rest is done by policy_diff_step (core_private.h). */
+/* Starts it; the rest is done by policy_diff_step. */
 void policy_diff_query(struct core *core, struct session *session, const Carehub__V1__Query *query,
                        Carehub__V1__Answer *answer);
 void keys_query(struct core *core, struct session *session, const Carehub__V1__Query *query,
@@ -84,7 +112,7 @@ void cosigned_query(struct core *core, struct session *session, const Carehub__V
                     Carehub__V1__Answer *answer);
 void prove_query(struct core *core, struct session *session, const Carehub__V1__Query *query,
                  Carehub__V1__Answer *answer);
-/* Starts it; the rest is done by verify_step (core_private.h). */
+/* Starts it; the rest is done by verify_step. */
 void verify_query(struct core *core, struct session *session, const Carehub__V1__Query *query,
                   Carehub__V1__Answer *answer);
 

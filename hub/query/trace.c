@@ -3,6 +3,8 @@
 #include "core/core_private.h"
 
 #include "eventid.h"
+#include "later/later.h"
+#include "query.h"
 
 enum { STEPS_MAX = 64, LINES_MAX = 4096 };
 

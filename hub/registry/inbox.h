@@ -1,9 +1,9 @@
 /* inbox.h - one actor's durable queue of deliveries, in two lanes.
  *
  * A delivery's number in its lane is assigned in the log, without gaps. What waits is not a row each: a lane is a
- * cursor
- * (`settled`: everything up to here is over) and segments, each the deliveries that one commit added, packed. Only what
- * leaves that order has a row of its own, an exception: acknowledged ahead of others, refused and to come again, dead.
+ * cursor (`settled`: everything up to here is over) and segments, each the deliveries that one commit added, packed.
+ * Only what leaves that order has a row of its own, an exception: acknowledged ahead of others, refused and to come
+ * again, dead.
  *
  *     settled        sent                 loaded                 next
  *        |  in flight  |  in the window     |  in segments only    |
