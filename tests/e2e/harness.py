@@ -16,6 +16,7 @@ import sys
 import tempfile
 import textwrap
 import time
+import unittest
 
 import zmq
 from zmq.utils import z85
@@ -200,6 +201,28 @@ class Hub:
         """The same, parsed: one document, or a list if it printed a line for each item."""
         lines = self.cli(*arguments, "--json", **options).splitlines()
         return json.loads(lines[0]) if len(lines) == 1 else [json.loads(line) for line in lines]
+
+
+class FakeClock:
+    """The clock of a hub under libfaketime, ahead of ours (or behind) by an offset that a file sets: Hub(environment=
+    clock.environment). The clock since boot stays as it is, so a running hub does not believe a jump: set it between
+    two lives of the hub. Skips the test where there is no such library, or where it cannot be."""
+
+    LIBRARY = next(pathlib.Path("/usr/lib").glob("*/faketime/libfaketimeMT.so.1"), None)
+
+    def __init__(self, seconds=0):
+        if not self.LIBRARY:
+            raise unittest.SkipTest("libfaketime is not installed")
+        if b"libasan" in subprocess.run(["ldd", HUBD], capture_output=True, check=True).stdout:
+            raise unittest.SkipTest("libfaketime and the sanitizers do not go together")
+        self.file = scratch_dir() / "offset"
+        self.environment = {
+            "LD_PRELOAD": str(self.LIBRARY), "FAKETIME_TIMESTAMP_FILE": str(self.file), "FAKETIME_NO_CACHE": "1",
+            "DONT_FAKE_MONOTONIC": "1", "FAKETIME_DONT_FAKE_MONOTONIC": "1"}
+        self.set(seconds)
+
+    def set(self, seconds):
+        self.file.write_text(f"{seconds:+d}\n")
 
 
 # ---- The hospital's adapter -------------------------------------------------------------------------------------------

@@ -1,9 +1,12 @@
 # The core, driven message by message.
+add_library(core_fixture STATIC ${CMAKE_CURRENT_LIST_DIR}/core_fixture.c)
+target_include_directories(core_fixture PUBLIC ${CMAKE_CURRENT_LIST_DIR})
+target_link_libraries(core_fixture PUBLIC carehub_core PkgConfig::CMOCKA carehub_options)
+target_compile_definitions(core_fixture PUBLIC
+  CAREHUB_DEFAULT_POLICY="${PROJECT_SOURCE_DIR}/hub/policy/default.policy")
 foreach(name access as_of backup core core_edges emergency_list erasure erasure_bytes expiry identity_facts later migrate persons policy_diff purposes report_query retention scrub verify)
-  add_executable(test_${name} ${CMAKE_CURRENT_LIST_DIR}/test_${name}.c ${CMAKE_CURRENT_LIST_DIR}/core_fixture.c)
-  target_link_libraries(test_${name} PRIVATE carehub_core PkgConfig::CMOCKA carehub_options)
-  target_compile_definitions(test_${name} PRIVATE
-    CAREHUB_DEFAULT_POLICY="${PROJECT_SOURCE_DIR}/hub/policy/default.policy")
+  add_executable(test_${name} ${CMAKE_CURRENT_LIST_DIR}/test_${name}.c)
+  target_link_libraries(test_${name} PRIVATE core_fixture)
   add_test(NAME unit.${name} COMMAND test_${name})
   set_tests_properties(unit.${name} PROPERTIES TIMEOUT 120)
 endforeach()

@@ -4,7 +4,6 @@
 
 #include "catalogue.h"
 #include "eventid.h"
-#include "json_input.h"
 #include "nouns.h"
 #include "pbjson.h"
 #include "sender.h"
@@ -112,19 +111,7 @@ static int send_all(struct sender *sender, struct json_input *in)
 
 static int run_publish(const struct args *args)
 {
-    struct session session = {0};
-    struct json_input in;
-    struct sender sender;
-    int code = json_input_open(&in, args_value(args, 0));
-    if (code == EXIT_OK)
-        code = session_open(&session, args);
-    sender_start(&sender, &session, "publishing", tell_outcome);
-    if (code == EXIT_OK)
-        code = send_all(&sender, &in);
-    session_close(&session); /* before the sender goes: it reports what is on its way */
-    sender_end(&sender);
-    json_input_close(&in);
-    return code;
+    return sender_run(args, "publishing", tell_outcome, send_all);
 }
 
 const struct command publish_commands[] = {

@@ -1,7 +1,6 @@
 /* carehub registry: loads many facts. */
 #include <stdlib.h>
 
-#include "json_input.h"
 #include "nouns.h"
 #include "pbjson.h"
 #include "sender.h"
@@ -74,19 +73,7 @@ static int load(struct sender *sender, struct json_input *in)
 
 static int run_load(const struct args *args)
 {
-    struct session session = {0};
-    struct json_input in;
-    struct sender sender;
-    int code = json_input_open(&in, args_value(args, 0));
-    if (code == EXIT_OK)
-        code = session_open(&session, args);
-    sender_start(&sender, &session, "loading facts", NULL);
-    if (code == EXIT_OK)
-        code = load(&sender, &in);
-    session_close(&session); /* before the sender goes: it reports what is on its way */
-    sender_end(&sender);
-    json_input_close(&in);
-    return code;
+    return sender_run(args, "loading facts", NULL, load);
 }
 
 const struct command registry_commands[] = {

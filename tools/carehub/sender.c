@@ -131,3 +131,21 @@ bool sender_refused(struct sender *sender)
     pthread_mutex_unlock(&sender->lock);
     return refused;
 }
+
+int sender_run(const struct args *args, const char *doing, sender_outcome_fn *outcome,
+               int (*send)(struct sender *sender, struct json_input *in))
+{
+    struct session session = {0};
+    struct json_input in;
+    struct sender sender;
+    int code = json_input_open(&in, args_value(args, 0));
+    if (code == EXIT_OK)
+        code = session_open(&session, args);
+    sender_start(&sender, &session, doing, outcome);
+    if (code == EXIT_OK)
+        code = send(&sender, &in);
+    session_close(&session); /* before the sender goes: it reports what is on its way */
+    sender_end(&sender);
+    json_input_close(&in);
+    return code;
+}

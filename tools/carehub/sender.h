@@ -5,6 +5,7 @@
 
 #include <pthread.h>
 
+#include "json_input.h"
 #include "session.h"
 
 enum { SENDER_WINDOW = 256, SENDER_LABEL_BYTES = 64 };
@@ -41,6 +42,11 @@ int sender_send(struct sender *sender, Carehub__V1__Item *item, const char *labe
 
 /* Waits until every outcome is known, up to the session's timeout without a new one. Returns an exit code. */
 int sender_drain(struct sender *sender);
+
+/* Runs a command that sends what is in the file of its first argument: opens that and a session, lets `send` do it, and
+ * closes both. Returns an exit code. */
+int sender_run(const struct args *args, const char *doing, sender_outcome_fn *outcome,
+               int (*send)(struct sender *sender, struct json_input *in));
 
 /* Was anything refused so far? */
 bool sender_refused(struct sender *sender);
