@@ -24,8 +24,11 @@ static bool set_options(void *socket, const uint8_t *hub_key, const struct careh
            zmq_setsockopt(socket, ZMQ_CURVE_SECRETKEY, key->secret_key, CAREHUB_KEY_BYTES) == 0 &&
            zmq_setsockopt(socket, ZMQ_MAXMSGSIZE, &frame_max, sizeof frame_max) == 0 &&
            set_int(socket, ZMQ_SNDHWM, 0) && set_int(socket, ZMQ_IPV6, 1) &&
-           set_int(socket, ZMQ_HANDSHAKE_IVL, HANDSHAKE_MS) && set_int(socket, ZMQ_HEARTBEAT_IVL, ZMTP_HEARTBEAT_MS) &&
-           set_int(socket, ZMQ_HEARTBEAT_TIMEOUT, ZMTP_TIMEOUT_MS) &&
+           set_int(socket, ZMQ_HANDSHAKE_IVL, HANDSHAKE_MS) && set_int(socket, ZMQ_TCP_KEEPALIVE, 1) &&
+           set_int(socket, ZMQ_TCP_KEEPALIVE_IDLE, KEEPALIVE_IDLE_S) &&
+           set_int(socket, ZMQ_TCP_KEEPALIVE_INTVL, KEEPALIVE_EVERY_S) &&
+           set_int(socket, ZMQ_TCP_KEEPALIVE_CNT, KEEPALIVE_PROBES) &&
+           set_int(socket, ZMQ_TCP_MAXRT, UNACKNOWLEDGED_MAX_MS) &&
            set_int(socket, ZMQ_RECONNECT_IVL, RECONNECT_FIRST_MS) &&
            set_int(socket, ZMQ_RECONNECT_IVL_MAX, RECONNECT_LONGEST_MS) && set_int(socket, ZMQ_LINGER, 0);
 }

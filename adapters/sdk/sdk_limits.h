@@ -46,8 +46,10 @@ enum {
     RECONNECT_LONGEST_MS = 10000,
     REFUSED_FIRST_MS = 1000, /* of a client that the hub does not admit */
     REFUSED_LONGEST_MS = 60000,
-    ZMTP_HEARTBEAT_MS = 5000,
-    ZMTP_TIMEOUT_MS = 15000,
+    KEEPALIVE_IDLE_S = 15, /* of TCP */
+    KEEPALIVE_EVERY_S = 5,
+    KEEPALIVE_PROBES = 3,
+    UNACKNOWLEDGED_MAX_MS = 30000,
     FRAMES_AT_A_TIME = 64, /* received before acknowledgements are told */
     LINGER_MS = 1000,      /* for what is still to be sent when a client is closed */
 };

@@ -13,8 +13,12 @@ enum {
     RECEIVE_HWM_FRAMES = 64, /* of one connection, in libzmq: up to as many FRAME_MAX_BYTES */
     SEND_HWM_FRAMES = 256,
     LISTEN_BACKLOG = 512,
-    ZMTP_HEARTBEAT_MS = 5000,
-    ZMTP_TIMEOUT_MS = 15000,
+    /* A dead peer is found by TCP itself. ZMTP heartbeats would cost each connection two timers in libzmq, which looks at
+     * all of them to cancel one: with 1,000 idle clients that alone was a tenth of a core. */
+    KEEPALIVE_IDLE_S = 15,
+    KEEPALIVE_EVERY_S = 5,
+    KEEPALIVE_PROBES = 3,
+    UNACKNOWLEDGED_MAX_MS = 30000,
     SWEEP_MS = 1000,
     FAREWELL_MS = 1000,
     FAULTS_MAX = 16,                  /* malformed frames of one session, then it is muted */

@@ -18,7 +18,7 @@ enum {
     BENCH_INBOXES_MAX = 4096, /* what one client may speak for */
     BENCH_PATIENTS_MAX = 10000000,
     BENCH_PUBLISHERS_MAX = 64,
-    BENCH_RECEIVERS_MAX = 64,
+    BENCH_RECEIVERS_MAX = 1024,
     BENCH_ATTACHMENTS_MAX = 64, /* of one session, as the hub has it */
     BENCH_EVENTS_MAX = 40000000,
     BENCH_PATH_BYTES = 512,

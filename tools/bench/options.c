@@ -36,6 +36,7 @@ static const char usage[] =
     "  one-team   one patient; five inboxes receive everything (the default)\n"
     "  uniform    10,000 patients, 1,000 inboxes, five to an event\n"
     "  latency    one patient, five inboxes, 1,000 events a second for 10 s\n"
+    "  idle       1,000 connections, each with its inbox, and an event a second to five of them for 30 s\n"
     "\n"
     "Options:\n"
     "  --patients N      patients, each with a care team and consent\n"
@@ -66,14 +67,15 @@ static const char usage[] =
 
 struct scenario {
     const char *name;
-    uint32_t patients, inboxes;
+    uint32_t patients, inboxes, receivers; /* 0: as many as inboxes need */
     double rate, duration_s;
 };
 
 static const struct scenario scenarios[] = {
-    {"one-team", 1, 5, 0, 0},
-    {"uniform", 10000, 1000, 0, 0},
-    {"latency", 1, 5, 1000, 10},
+    {"one-team", 1, 5, 0, 0, 0},
+    {"uniform", 10000, 1000, 0, 0, 0},
+    {"latency", 1, 5, 0, 1000, 10},
+    {"idle", 1000, 1000, 1000, 1, 30},
 };
 
 static const struct option long_options[] = {
@@ -107,11 +109,12 @@ static bool apply_scenario(struct bench_options *o, const char *name)
         o->scenario = s->name;
         o->patients = s->patients;
         o->inboxes = s->inboxes;
+        o->receivers = s->receivers;
         o->rate = s->rate;
         o->duration_s = s->duration_s;
         return true;
     }
-    fprintf(stderr, "carehub-bench: there is no scenario '%s'; there are one-team, uniform and latency\n", name);
+    fprintf(stderr, "carehub-bench: there is no scenario '%s'; there are one-team, uniform, latency and idle\n", name);
     return false;
 }
 
