@@ -10,6 +10,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "audit/names.h"
 #include "audit/note.h"
 #include "gate/memory.h"
 #include "hub_limits.h"
@@ -54,12 +55,8 @@ static bool read_path(struct reading *reading, void *field)
 
 static bool read_name(struct reading *reading, void *field)
 {
-    reading->complaint = "has to be 1 to 64 letters, digits, dots or dashes";
-    if (strlen(reading->value) > NAME_MAX_BYTES ||
-        strspn(reading->value, "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789.-") !=
-            strlen(reading->value))
-        return false;
-    return read_text(reading, field);
+    reading->complaint = "has to be " HUB_NAME_RULE;
+    return hub_name_usable(reading->value) && read_text(reading, field);
 }
 
 static bool read_listen(struct reading *reading, void *field)
@@ -147,10 +144,19 @@ static bool read_checkpoint_entries(struct reading *reading, void *field)
     return read_number(reading, 1, 1000000000, field);
 }
 
+static bool read_yes_or_no(struct reading *reading, void *field)
+{
+    bool yes = strcmp(reading->value, "yes") == 0;
+
+    reading->complaint = "has to be yes or no";
+    *(bool *)field = yes;
+    return yes || strcmp(reading->value, "no") == 0;
+}
+
 static bool read_origin(struct reading *reading, void *field)
 {
-    reading->complaint = "has to be a name of at most 200 bytes without spaces or '+', like log.example.org/my-region";
-    return strlen(reading->value) <= ORIGIN_MAX_BYTES && vkey_name_usable(reading->value) && read_text(reading, field);
+    reading->complaint = "has to be " LOG_ORIGIN_RULE;
+    return log_origin_usable(reading->value) && read_text(reading, field);
 }
 
 /* "KEY URL": both in one block of memory, cut apart. */
@@ -160,7 +166,8 @@ static bool read_witness(struct reading *reading, void *field)
     struct vkey key;
 
     (void)field;
-    reading->complaint = "has to be the witness's verifier key, a space, and its URL (http:// or https://); at most 16";
+    reading->complaint = "has to be the witness's verifier key (an Ed25519 one, type 0x04: no other is known here), a "
+                         "space, and its URL (http:// or https://), all in one pair of quotes; at most 16";
     if (config->n_witnesses == WITNESSES_MAX)
         return false;
     char *text = copy(reading->value), *space = strchr(text, ' ');
@@ -201,6 +208,7 @@ static const struct setting {
     {"master-key-file", read_path, FIELD(master_key_file), false, false},
     {"master-key-passphrase", read_passphrase, FIELD(master_key_passphrase), false, false},
     {"next-master-key-file", read_path, FIELD(next_master_key_file), false, false},
+    {"next-master-key-passphrase-file", read_path, FIELD(next_master_key_passphrase_file), false, false},
     {"payload-retention-days", read_days, FIELD(payload_retention_days), false, false},
     {"entry-retention-days", read_days, FIELD(entry_retention_days), false, false},
     {"policy-file", read_path, FIELD(policy_file), true, false},
@@ -208,6 +216,7 @@ static const struct setting {
     {"log-origin", read_origin, FIELD(log_origin), false, false},
     {"checkpoint-every-seconds", read_checkpoint_seconds, FIELD(checkpoint_every_s), false, false},
     {"checkpoint-every-entries", read_checkpoint_entries, FIELD(checkpoint_every_entries), false, false},
+    {"prune-tiles", read_yes_or_no, FIELD(prune_tiles), false, false},
     {"witness", read_witness, FIELD(witnesses), false, true},
     {"next-key", read_next_key, FIELD(next_key), false, false},
     {"first-operator", read_first_operator, FIELD(first_operator), false, false},
@@ -258,7 +267,12 @@ static bool read_settings(struct reading *reading, zconfig_t *root, char error[C
             return false;
         }
     }
-    return true;
+    if (!reading->config->next_master_key_file || !reading->config->next_master_key_passphrase_file)
+        return true;
+    snprintf(error, CONFIG_ERROR_BYTES,
+             "%s: set next-master-key-file or next-master-key-passphrase-file, not both: there is one next master key",
+             reading->path);
+    return false;
 }
 
 /* ---- The file --------------------------------------------------------------------------------------------------- */
@@ -330,6 +344,7 @@ void config_free(struct config *config)
     free(config->master_key_file);
     free(config->master_key_passphrase);
     free(config->next_master_key_file);
+    free(config->next_master_key_passphrase_file);
     free(config->policy_file);
     free(config->endpoint_file);
     free(config->tlog_directory);

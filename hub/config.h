@@ -16,7 +16,6 @@ enum {
     LISTEN_MAX = 8,      /* endpoints */
     IO_THREADS_MAX = 16, /* of libzmq */
     WITNESSES_MAX = 16,
-    ORIGIN_MAX_BYTES = 200,
 };
 
 /* All texts are owned by the struct. Paths are absolute, or relative to the working directory as the
@@ -30,12 +29,14 @@ struct config {
     char *master_key_file;       /* NULL: from the credentials directory */
     char *master_key_passphrase; /* where from: "terminal", "credential", or a file descriptor's number; NULL: none */
     char *next_master_key_file;  /* or NULL */
+    char *next_master_key_passphrase_file; /* or NULL; not both */
     char *policy_file;
     char *endpoint_file;  /* or NULL */
     char *user;           /* or NULL */
     char *tlog_directory; /* of the audit log: files are made there */
     char *log_origin;     /* its name */
     int64_t checkpoint_every_s, checkpoint_every_entries;
+    bool prune_tiles;                             /* that hold only entries which are no longer kept */
     struct core_witness witnesses[WITNESSES_MAX]; /* both texts of each are in one block, the key's */
     size_t n_witnesses;
     uint8_t next_key[CONFIG_KEY_BYTES], first_operator[CONFIG_KEY_BYTES];

@@ -61,6 +61,7 @@ enum {
     RETRY_FIRST_MS = 5000,       /* doubles each time … */
     RETRY_LONGEST_MS = 3600000,  /* … up to this */
     RETRY_ATTEMPTS_MAX = 176,    /* then it is dead: about a week */
+    REPORT_PAGES_MAX = 64,       /* of an access report, in answer to one question */
     REPLAYS_MAX = 16,            /* that wait to be done */
     JOINER_LOOK_BACK_MAX = 4096, /* entries of a person that are looked at for a new member */
     UNREAD_AT_ONCE = 64,

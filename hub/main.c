@@ -43,6 +43,7 @@ struct daemon {
     struct secrets *secrets;
     struct keyring_kdf kdf; /* if has_passphrase */
     bool has_passphrase;
+    struct master_key_next *next_master_key;
     char *policy;
     uv_loop_t loop;
     uv_signal_t terminate, interrupt;
@@ -131,6 +132,7 @@ static bool complete_master_key(struct daemon *d)
     char error[CONFIG_ERROR_BYTES];
     bool good = master_key_complete(d->secrets, &d->config, &d->kdf, &d->has_passphrase, error);
 
+    d->next_master_key = master_key_next_new(&d->config);
     if (!good)
         LOG_LINE(LOG_LEVEL_ERROR, "%s", error);
     return good;
@@ -173,13 +175,14 @@ static bool start_core(struct daemon *d)
                 .next_hub_key = d->config.has_next_key ? d->config.next_key : NULL,
                 .kdf = d->has_passphrase ? &d->kdf : NULL,
                 .next_master_key = master_key_next,
-                .next_master_key_ctx = &d->config,
+                .next_master_key_ctx = d->next_master_key,
                 .payload_kept_ms = d->config.payload_retention_days * DAY_MS,
                 .entry_kept_ms = d->config.entry_retention_days * DAY_MS,
                 .tlog = {.directory = d->config.tlog_directory,
                          .origin = d->config.log_origin,
                          .every_s = (uint32_t)d->config.checkpoint_every_s,
                          .every_entries = (uint32_t)d->config.checkpoint_every_entries,
+                         .prune = d->config.prune_tiles,
                          .witnesses = d->config.witnesses,
                          .n_witnesses = d->config.n_witnesses},
             },
@@ -351,6 +354,7 @@ int main(int argc, char **argv)
         status = restore(&d, arguments.restore);
     else
         status = run(&d);
+    master_key_next_free(&d.next_master_key);
     secrets_free(&d.secrets);
     free(d.policy);
     config_free(&d.config);

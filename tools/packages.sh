@@ -6,6 +6,8 @@ packages_build=(build-essential cmake ninja-build pkg-config protobuf-c-compiler
 packages_demo=(python3-hl7 curl)
 packages_test=(libcmocka-dev python3 python3-zmq python3-protobuf python3-hl7 python3-cryptography clang libclang-rt-dev
                clang-format cppcheck man-db faketime curl)
+packages_browser=(chromium poppler-utils)
+packages_verifier=(golang-go golang-golang-x-mod-dev) # of tiled logs: the library that others verify them with
 
 # Tells what went wrong and what to do, and ends.
 die() {

@@ -147,10 +147,12 @@ static void want_message(struct fhir_document *d, struct problems *problems)
                      "the message does not say what it is about: name the resource here");
 }
 
-// ---- Transactions and batches
+// ---- Transactions and batches, collections and what a search found
 
-static bool method_ok(const struct fhir_entry *entry, struct problems *problems)
+static bool method_ok(const struct fhir_document *d, const struct fhir_entry *entry, struct problems *problems)
 {
+    if (d->bundle == FHIR_COLLECTION) // R4 bundle.html, bdl-3: it has none
+        return true;
     struct fhir_node request = fhir_get(&entry->node, "request"), method = fhir_get(&request, "method");
     const char *is = fhir_quiet_text(&request, "method");
     if (strcmp(is, "POST") == 0 || strcmp(is, "PUT") == 0)
@@ -158,6 +160,14 @@ static bool method_ok(const struct fhir_entry *entry, struct problems *problems)
     FHIR_PROBLEM(problems, PROBLEM_ERROR, is[0] == '\0' ? PROBLEM_REQUIRED : PROBLEM_NOT_SUPPORTED, &method,
                  "only POST and PUT are taken; to take something back, send it with its status entered-in-error");
     return false;
+}
+
+// What a search found besides, or says of itself: search.mode, R4 bundle.html 2.36.
+static bool is_beside(const struct fhir_entry *entry)
+{
+    struct fhir_node search = fhir_get(&entry->node, "search");
+    const char *mode = fhir_quiet_text(&search, "mode");
+    return strcmp(mode, "include") == 0 || strcmp(mode, "outcome") == 0;
 }
 
 static bool has_members(const struct fhir_entry *entry)
@@ -188,8 +198,8 @@ static void want_entries(struct fhir_document *d, struct problems *problems)
     mark_members(d, is_member);
     for (size_t i = 0; i < d->n_entries; i++) {
         const struct fhir_entry *entry = &d->entries[i];
-        bool ok = method_ok(entry, problems);
-        if (ok && (is_supporting(entry->type) || is_member[i]))
+        bool ok = method_ok(d, entry, problems);
+        if (ok && (is_supporting(entry->type) || is_member[i] || is_beside(entry)))
             continue;
         if (ok && fhir_kind_of(entry->type) == NULL)
             FHIR_PROBLEM(problems, PROBLEM_ERROR, entry->type[0] == '\0' ? PROBLEM_REQUIRED : PROBLEM_NOT_SUPPORTED,
@@ -208,7 +218,11 @@ void fhir_want_bundle(struct fhir_document *d, struct problems *problems)
     static const struct {
         const char *type;
         enum fhir_bundle is;
-    } types[] = {{"message", FHIR_MESSAGE}, {"transaction", FHIR_TRANSACTION}, {"batch", FHIR_BATCH}};
+    } types[] = {{"message", FHIR_MESSAGE},
+                 {"transaction", FHIR_TRANSACTION},
+                 {"batch", FHIR_BATCH},
+                 {"collection", FHIR_COLLECTION},
+                 {"searchset", FHIR_COLLECTION}};
     struct fhir_node node = fhir_get(&d->root, "type");
     const char *type = fhir_quiet_text(&d->root, "type");
     for (size_t i = 0; i < sizeof types / sizeof types[0]; i++)
@@ -216,7 +230,7 @@ void fhir_want_bundle(struct fhir_document *d, struct problems *problems)
             d->bundle = types[i].is;
     if (d->bundle == FHIR_NO_BUNDLE) {
         FHIR_PROBLEM(problems, PROBLEM_ERROR, type[0] == '\0' ? PROBLEM_REQUIRED : PROBLEM_NOT_SUPPORTED, &node,
-                     "a Bundle must be of type message, transaction or batch");
+                     "a Bundle must be of type message, transaction, batch, collection or searchset");
         return;
     }
     snprintf(d->kind, sizeof d->kind, "Bundle/%s", type);

@@ -65,7 +65,8 @@ static bool id_is_the_senders(const struct fhir_document *d, const struct fhir_e
     struct problems unused = {0};
     struct fhir_node request = fhir_get(&entry->node, "request");
     const char *status = fhir_text(&unused, &entry->resource, "status");
-    return d->bundle == FHIR_MESSAGE || (d->bundle == FHIR_NO_BUNDLE && d->in->update) ||
+    return d->bundle == FHIR_MESSAGE || d->bundle == FHIR_COLLECTION ||
+           (d->bundle == FHIR_NO_BUNDLE && d->in->update) ||
            strcmp(fhir_text(&unused, &request, "method"), "PUT") == 0 || strcmp(status, "entered-in-error") == 0 ||
            strcmp(status, "amended") == 0 || strcmp(status, "corrected") == 0;
 }

@@ -38,7 +38,13 @@ struct fhir_wanted {
     char episode[FHIR_EPISODE_CHARS];
 };
 
-enum fhir_bundle { FHIR_NO_BUNDLE, FHIR_MESSAGE, FHIR_TRANSACTION, FHIR_BATCH };
+enum fhir_bundle {
+    FHIR_NO_BUNDLE,
+    FHIR_MESSAGE,
+    FHIR_TRANSACTION,
+    FHIR_BATCH,
+    FHIR_COLLECTION, // or the answer to a search: what somebody's system has
+};
 
 struct fhir_document {
     const struct fhir_intake *in;

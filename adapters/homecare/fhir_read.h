@@ -9,7 +9,8 @@
 //     Flag           ConditionChanged
 //     Communication  TeamMessage
 //     Encounter      HospitalAdmission, EmergencyVisit, CareTransition, HospitalDischarge: see fhir_encounter.c
-//     Bundle         message: what the MessageHeader's focus names; transaction, batch: each of the above in it
+//     Bundle         message: what the MessageHeader's focus names; transaction, batch,
+//                    collection, searchset (but for what a search included): each of the above in it
 //
 // A deployment adds codes of its own with rules. Resources that only
 // support others (Patient, Practitioner, Organization, …) are looked into, and yield nothing themselves.

@@ -13,16 +13,39 @@
 
 #define SYSTEM_NOTIFICATION "http://hl7.org/fhir/us/davinci-alerts/CodeSystem/notification-event"
 #define SYSTEM_OPERATION "http://terminology.hl7.org/CodeSystem/v3-DataOperation"
+#define SYSTEM_PARTICIPANT "http://terminology.hl7.org/CodeSystem/provenance-participant-type"
 
 bool fhir_writes(Carehub__V1__EventType type)
 {
     return write_kind_of(type) != NULL;
 }
 
-static void event_urn(const ProtobufCBinaryData *id, char urn[FHIR_URN_CHARS])
+void fhir_message_id(const Carehub__V1__Event *event, const char *verified_by, uint8_t id[16])
+{
+    memcpy(id, event->id.data, EVENTID_BYTES);
+    if (verified_by != NULL && verified_by[0] != '\0')
+        id[EVENTID_BYTES - 1] ^= 1;
+}
+
+bool write_is_verified(const struct writer *w)
+{
+    return w->route->verified_by != NULL && w->route->verified_by[0] != '\0';
+}
+
+bool write_is_unverified(const struct writer *w)
+{
+    return w->event->author != NULL && w->event->author->unverified && !write_is_verified(w);
+}
+
+static void id_urn(const uint8_t id[EVENTID_BYTES], char urn[FHIR_URN_CHARS])
 {
     memcpy(urn, "urn:uuid:", 9);
-    eventid_format(id->data, urn + 9);
+    eventid_format(id, urn + 9);
+}
+
+static void event_urn(const ProtobufCBinaryData *id, char urn[FHIR_URN_CHARS])
+{
+    id_urn(id->data, urn);
 }
 
 // What stays the same in all messages about the same thing: of a stay its episode, else the event that was first.
@@ -125,18 +148,41 @@ static void put_entity(struct writer *w, struct json_object *provenance)
     write_put_one(w, provenance, "entity", entity);
 }
 
-static void put_agent(struct writer *w, struct json_object *provenance)
+static void put_who(struct writer *w, struct json_object *agent, const char *name)
 {
-    struct json_object *agent = make_object(&w->m), *who;
+    struct json_object *who = make_object(&w->m);
+    make_text(&w->m, who, "display", name);
+    make_put(&w->m, agent, "who", who);
+}
+
+static struct json_object *author_agent(struct writer *w)
+{
+    struct json_object *agent = make_object(&w->m);
     const Carehub__V1__Author *author = w->event->author;
-    if (w->organisation[0] != '\0') {
+    if (write_is_verified(w))
+        make_put(&w->m, agent, "type", write_fixed(w, SYSTEM_PARTICIPANT, "author", "Author"));
+    if (w->organisation[0] != '\0')
         write_reference(w, agent, "who", w->organisation);
-    } else {
-        who = make_object(&w->m);
-        make_text(&w->m, who, "display", author != NULL && author->actor[0] != '\0' ? author->actor : "not disclosed");
-        make_put(&w->m, agent, "who", who);
-    }
-    write_put_one(w, provenance, "agent", agent);
+    else
+        put_who(w, agent, author != NULL && author->actor[0] != '\0' ? author->actor : "not disclosed");
+    return agent;
+}
+
+static struct json_object *verifier_agent(struct writer *w)
+{
+    struct json_object *agent = make_object(&w->m);
+    make_put(&w->m, agent, "type", write_fixed(w, SYSTEM_PARTICIPANT, "verifier", "Verifier"));
+    put_who(w, agent, w->route->verified_by);
+    return agent;
+}
+
+static void put_agents(struct writer *w, struct json_object *provenance)
+{
+    struct json_object *agents = make_array(&w->m);
+    make_push(&w->m, agents, author_agent(w));
+    if (write_is_verified(w))
+        make_push(&w->m, agents, verifier_agent(w));
+    make_put(&w->m, provenance, "agent", agents);
 }
 
 static void put_provenance(struct writer *w, const char *header_urn)
@@ -157,7 +203,7 @@ static void put_provenance(struct writer *w, const char *header_urn)
     make_text(&w->m, provenance, "recorded", instant);
     make_put(&w->m, provenance, "activity",
              write_fixed(w, SYSTEM_OPERATION, activities[w->correction].code, activities[w->correction].display));
-    put_agent(w, provenance);
+    put_agents(w, provenance);
     if (w->correction != CORRECTION_NONE)
         put_entity(w, provenance);
 }
@@ -193,6 +239,7 @@ struct json_object *write_message_of(const Carehub__V1__Event *event, const Care
 {
     struct writer w = {.event = event, .content = event, .route = route};
     char urn[FHIR_URN_CHARS];
+    uint8_t id[EVENTID_BYTES];
     if (kind == NULL || event->id.len != EVENTID_BYTES) {
         problems_add(problems, PROBLEM_ERROR, kind == NULL ? PROBLEM_NOT_SUPPORTED : PROBLEM_REQUIRED, "",
                      kind == NULL ? "there is no FHIR message for events of this type" : "the event has no id");
@@ -202,7 +249,8 @@ struct json_object *write_message_of(const Carehub__V1__Event *event, const Care
         w.correction = event->retracts.len == EVENTID_BYTES ? CORRECTION_RETRACTS : CORRECTION_AMENDS;
     if (w.correction == CORRECTION_RETRACTS && original != NULL && original->type == event->type)
         w.content = original;
-    event_urn(&event->id, urn);
+    fhir_message_id(event, route->verified_by, id);
+    id_urn(id, urn);
     struct json_object *bundle = put_bundle(&w, urn);
     name_focus(&w, kind);
     name_patient(&w);

@@ -16,8 +16,9 @@
 static struct json_object *begin_observation(struct writer *w, struct json_object *observation,
                                              const Carehub__V1__Coded *code, const char *snomed, const char *display)
 {
-    static const char *const statuses[] = {
-        [CORRECTION_NONE] = "final", [CORRECTION_AMENDS] = "amended", [CORRECTION_RETRACTS] = "entered-in-error"};
+    const char *const statuses[] = {[CORRECTION_NONE] = write_is_unverified(w) ? "preliminary" : "final",
+                                    [CORRECTION_AMENDS] = "amended",
+                                    [CORRECTION_RETRACTS] = "entered-in-error"};
     struct json_object *concept = write_concept(w, code);
     make_text(&w->m, observation, "status", statuses[w->correction]);
     make_put(&w->m, observation, "code", concept != NULL ? concept : write_fixed(w, SYSTEM_SNOMED, snomed, display));

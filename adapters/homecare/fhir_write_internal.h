@@ -23,6 +23,10 @@ struct writer {
     char focus[FHIR_URN_CHARS];
 };
 
+// Somebody stands for it: verified; or nobody does, though somebody should: unverified.
+bool write_is_verified(const struct writer *w);
+bool write_is_unverified(const struct writer *w);
+
 // ---- Entries
 
 // A stable id for a resource of a kind.

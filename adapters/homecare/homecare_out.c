@@ -37,9 +37,11 @@ enum carehub_written homecare_write(const void *self, const struct carehub_depar
                                      .name = config->name,
                                      .receiver_endpoint = value_of(departure->receiver, "endpoint"),
                                      .receiver_name = value_of(departure->receiver, "name"),
-                                     .now_ms = departure->now_ms};
+                                     .now_ms = departure->now_ms,
+                                     .verified_by = departure->notice ? "" : departure->verified_by};
     struct problems problems = {0};
     char id[EVENTID_TEXT_CHARS];
+    uint8_t message_id[EVENTID_BYTES];
     size_t len = 0;
     if (!fhir_writes(event->type))
         return CAREHUB_WRITTEN_NOTHING;
@@ -54,7 +56,8 @@ enum carehub_written homecare_write(const void *self, const struct carehub_depar
     json_object_put(message);
     parcel->len = len;
     parcel->content_type = "application/fhir+json";
-    eventid_format(event->id.data, id);
+    fhir_message_id(event, route.verified_by, message_id);
+    eventid_format(message_id, id);
     snprintf(parcel->native_id, sizeof parcel->native_id, "%s", id);
     snprintf(parcel->kind, sizeof parcel->kind, "%s", event_type_name(event->type));
     snprintf(parcel->file_name, sizeof parcel->file_name, "%s-%s.json", id, parcel->kind);

@@ -1,6 +1,6 @@
 // Where a request goes. HTTP says it with its path; of anything else the content tells.
 //
-//     POST fhir                    a Bundle: transaction, batch, message
+//     POST fhir                    a Bundle: transaction, batch, message, collection, searchset
 //     POST fhir/$process-message   a Bundle: message
 //     POST fhir/TYPE               a resource
 //     PUT  fhir/TYPE/ID            the same, under the sender's id

@@ -7,6 +7,8 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "shown_id.h"
+
 static const char *const names[COUNTERS] = {
     [COUNT_RECEIVED] = "received",
     [COUNT_EVENTS] = "events",
@@ -54,7 +56,7 @@ void counters_add_unkept(struct counters *self, const struct carehub_message *me
     size_t i = self->n_unkept++ % COUNTERS_UNKEPT_MAX;
     self->unkept[i].at_ms = now_ms;
     snprintf(self->unkept[i].sender, sizeof self->unkept[i].sender, "%s", message->sender);
-    snprintf(self->unkept[i].native_id, sizeof self->unkept[i].native_id, "%s", message->native_id);
+    shown_id(message->native_id, self->unkept[i].native_id);
     snprintf(self->unkept[i].kind, sizeof self->unkept[i].kind, "%s", message->kind);
     snprintf(self->unkept[i].why, sizeof self->unkept[i].why, "%s", why);
     self->changed = true;

@@ -9,6 +9,7 @@
 #include <uv.h>
 
 #include "folder_in_files.h"
+#include "folder_report.h"
 #include "log_line.h"
 #include "settings.h"
 #include "transport.h"
@@ -19,8 +20,10 @@ enum {
     RETRY_LONGEST_MS = 60 * 1000,
     AGAIN_MIN_MS = 50,           /* until a file that changes is looked at again */
     CHANGING_MAX_MS = 60 * 1000, /* a file that changes for longer holds up no others */
-    REPORT_BYTES = CAREHUB_ERROR_BYTES + CAREHUB_NATIVE_ID_BYTES + CAREHUB_WHERE_BYTES + CAREHUB_RULE_BYTES + 256,
+    EXPIRE_MS = 60 * 60 * 1000,
 };
+
+#define DAY_MS INT64_C(86400000)
 
 struct folder_settings {
     int transport;
@@ -28,6 +31,7 @@ struct folder_settings {
     int keep;
     int64_t settle_ms;
     int64_t message_max_bytes;
+    int64_t keep_days, failed_days; /* 0: for ever */
 };
 
 struct folder {
@@ -39,11 +43,14 @@ struct folder {
     arrival_fn *take;
     transport_notice_fn *notice;
     void *arg;
-    size_t at;                  /* the next name of the listing */
-    struct folder_arrival *now; /* what waits for its outcome, or NULL */
-    uint64_t retry_ms;          /* 0: the last one could be taken */
-    uint64_t not_before_ms;     /* of the loop's clock */
-    ino_t changing;             /* a file that is being written, and since when */
+    size_t at;                          /* the next name of the listing */
+    struct folder_arrival *now;         /* what waits for its outcome, or NULL */
+    uint64_t retry_ms;                  /* 0: the last one could be taken */
+    uint64_t not_before_ms;             /* of the loop's clock */
+    int64_t (*time_ms)(void *time_arg); /* or NULL */
+    void *time_arg;
+    uint64_t expire_due_ms; /* of the loop's clock: what was put away long ago */
+    ino_t changing;         /* a file that is being written, and since when */
     uint64_t changing_since_ms;
     bool quiet;
 };
@@ -62,27 +69,17 @@ static bool read_settings(struct folder_settings *settings, const struct transpo
 {
     static const char *const transports[] = {"folder", NULL}, *const no_yes[] = {"no", "yes", NULL};
     static const struct setting_rule rules[] = {
-        {.name = "transport",
-         .kind = SETTING_CHOICE,
-         .offset = offsetof(struct folder_settings, transport),
-         .choices = transports},
-        {.name = "path",
-         .kind = SETTING_PATH,
-         .offset = offsetof(struct folder_settings, path),
-         .required = true,
-         .example = "drop"},
-        {.name = "keep", .kind = SETTING_CHOICE, .offset = offsetof(struct folder_settings, keep), .choices = no_yes},
-        {.name = "settle-ms",
-         .kind = SETTING_NUMBER,
-         .offset = offsetof(struct folder_settings, settle_ms),
-         .max = 600 * 1000},
-        {.name = "message-max-bytes",
-         .kind = SETTING_NUMBER,
-         .offset = offsetof(struct folder_settings, message_max_bytes),
-         .min = 1024,
-         .max = 64 << 20},
+        {"transport", SETTING_CHOICE, offsetof(struct folder_settings, transport), 0, 0, transports, false, NULL},
+        {"path", SETTING_PATH, offsetof(struct folder_settings, path), 0, 0, NULL, true, "drop"},
+        {"keep", SETTING_CHOICE, offsetof(struct folder_settings, keep), 0, 0, no_yes, false, NULL},
+        {"keep-days", SETTING_NUMBER, offsetof(struct folder_settings, keep_days), 0, 3650, NULL, false, NULL},
+        {"failed-days", SETTING_NUMBER, offsetof(struct folder_settings, failed_days), 0, 3650, NULL, false, NULL},
+        {"settle-ms", SETTING_NUMBER, offsetof(struct folder_settings, settle_ms), 0, 600 * 1000, NULL, false, NULL},
+        {"message-max-bytes", SETTING_NUMBER, offsetof(struct folder_settings, message_max_bytes), 1024, 64 << 20, NULL,
+         false, NULL},
     };
-    *settings = (struct folder_settings){.keep = 1, .settle_ms = 500, .message_max_bytes = 16 << 20};
+    *settings = (struct folder_settings){
+        .keep = 1, .settle_ms = 500, .message_max_bytes = 16 << 20, .keep_days = 30, .failed_days = 365};
     bool ok = settings_read(options->section, "in/folder", options->folder, rules, sizeof rules / sizeof *rules,
                             settings, error);
     if (!ok)
@@ -150,29 +147,6 @@ static void put_away(struct folder *self, const char *name, const struct folder_
     self->at++;
 }
 
-static size_t add_line(char *out, size_t used, const char *name, const char *text)
-{
-    int len = text[0] ? snprintf(out + used, REPORT_BYTES - used, "%-6s %s\n", name, text) : 0;
-    return used + (size_t)len < REPORT_BYTES ? used + (size_t)len : REPORT_BYTES - 1;
-}
-
-/* Which message, where, what and by which rule; nothing of what is in the file. */
-static void write_report(const struct arrival *arrival, const struct carehub_message *message,
-                         const struct carehub_outcome *outcome, char *out)
-{
-    bool native = outcome->fault == CAREHUB_FAULT_NATIVE && message->problem.what[0];
-    size_t used = 0;
-    if (arrival->n_messages > 1)
-        used = (size_t)snprintf(out, REPORT_BYTES,
-                                "%zu of the file's %zu messages were refused, the others were taken; the adapter's log "
-                                "names each.\nThe first of them:\n",
-                                arrival->n_refused, arrival->n_messages);
-    used = add_line(out, used, "which:", arrival->n_messages > 1 ? message->native_id : "");
-    used = add_line(out, used, "where:", native ? message->problem.where : "");
-    used = add_line(out, used, "what:", native ? message->problem.what : outcome->text);
-    add_line(out, used, "rule:", native ? message->problem.rule : "");
-}
-
 static void reply(struct arrival *arrival, const struct carehub_reply *given)
 {
     (void)arrival, (void)given; /* there is nobody to answer */
@@ -183,14 +157,14 @@ static void answered(struct arrival *arrival, const struct carehub_message *mess
 {
     struct folder_arrival *a = (struct folder_arrival *)arrival;
     struct folder *self = a->folder;
-    char report[REPORT_BYTES];
+    char report[FOLDER_REPORT_BYTES];
     self->now = NULL;
     if (outcome->fault == CAREHUB_FAULT_UNAVAILABLE) {
         back_off(self);
     } else if (outcome->fault == CAREHUB_FAULT_NONE) {
         put_away(self, a->name, &a->file, NULL);
     } else {
-        write_report(arrival, message, outcome, report);
+        folder_report(arrival, message, outcome, report);
         put_away(self, a->name, &a->file, report);
     }
     free(a->head.bytes);
@@ -287,11 +261,34 @@ static void take_file(struct folder *self, const char *name)
     }
 }
 
+/* Removes what was put away long ago; a part of it, if it is much. */
+static void expire(struct folder *self)
+{
+    const struct folder_settings *settings = &self->settings;
+    uint64_t now_ms = uv_now(self->timer.loop);
+    if (!self->time_ms || now_ms < self->expire_due_ms)
+        return;
+    int64_t time_ms = self->time_ms(self->time_arg);
+    int removed =
+        folder_files_expire(&self->files, settings->keep_days > 0 ? time_ms - settings->keep_days * DAY_MS : INT64_MIN,
+                            settings->failed_days > 0 ? time_ms - settings->failed_days * DAY_MS : INT64_MIN);
+    if (removed < 0)
+        LOG_LINE(LOG_LEVEL_WARNING, "%s: old files in done/ and failed/ cannot be removed: %s", settings->path,
+                 strerror(errno));
+    else if (removed > 0)
+        LOG_LINE(LOG_LEVEL_INFO,
+                 "%s: removed %d files from done/ and failed/ that were there for keep-days and "
+                 "failed-days",
+                 settings->path, removed);
+    self->expire_due_ms = now_ms + (removed >= FOLDER_EXPIRE_MAX ? SCAN_MS : EXPIRE_MS);
+}
+
 static void on_timer(uv_timer_t *timer)
 {
     struct folder *self = timer->data;
     if (self->now || self->quiet)
         return;
+    expire(self);
     if (self->at >= self->files.count) {
         self->at = 0;
         if (!folder_files_list(&self->files))
@@ -341,6 +338,8 @@ static void *folder_open(uv_loop_t *loop, const struct transport_in_options *opt
     self->take = options->take;
     self->notice = options->notice;
     self->arg = options->arg;
+    self->time_ms = options->time_ms;
+    self->time_arg = options->time_arg;
     uv_timer_init(loop, &self->timer);
     uv_fs_event_init(loop, &self->watch);
     self->timer.data = self->watch.data = self;

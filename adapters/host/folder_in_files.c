@@ -274,3 +274,31 @@ bool folder_files_fail(const struct folder_files *self, const char *name, const 
     /* The text first: there is never a file in failed/ that does not say why. */
     return write_text(self->failed, report, text) && move(self, name, self->failed, moved);
 }
+
+/* ---- What was put away long ago --------------------------------------------------------------------------------- */
+
+/* Being moved changes a file's status; its content may be much older. */
+static int expire(int folder, int64_t before_ms)
+{
+    struct stat status;
+    int removed = 0, fd = folder >= 0 && before_ms != INT64_MIN ? open_folder(folder, ".") : -1;
+    DIR *entries = fd >= 0 ? fdopendir(fd) : NULL;
+    if (!entries) {
+        if (fd >= 0)
+            close(fd);
+        return folder < 0 || before_ms == INT64_MIN ? 0 : -1;
+    }
+    for (const struct dirent *entry; removed < FOLDER_EXPIRE_MAX && (entry = readdir(entries));) {
+        bool is_old = fstatat(folder, entry->d_name, &status, AT_SYMLINK_NOFOLLOW) == 0 && S_ISREG(status.st_mode) &&
+                      (int64_t)status.st_ctim.tv_sec * 1000 < before_ms;
+        removed += is_old && unlinkat(folder, entry->d_name, 0) == 0;
+    }
+    closedir(entries);
+    return removed > 0 && fsync(folder) != 0 ? -1 : removed;
+}
+
+int folder_files_expire(struct folder_files *self, int64_t done_before_ms, int64_t failed_before_ms)
+{
+    int done = expire(self->done, done_before_ms), failed = expire(self->failed, failed_before_ms);
+    return done < 0 || failed < 0 ? -1 : done + failed;
+}

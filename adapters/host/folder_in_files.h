@@ -13,7 +13,7 @@
 
 #include "carehub_adapter.h"
 
-enum { FOLDER_NAMES_MAX = 65536 };
+enum { FOLDER_NAMES_MAX = 65536, FOLDER_EXPIRE_MAX = 1000 };
 
 struct folder_files {
     int folder, done, failed; /* descriptors; -1 */
@@ -59,5 +59,9 @@ bool folder_files_finish(const struct folder_files *self, const char *name, cons
 /* The same into failed/, with a text beside it (NAME.problems.txt). */
 bool folder_files_fail(const struct folder_files *self, const char *name, const struct folder_file *file,
                        const char *text);
+
+/* Removes what has been in done/ and in failed/ since before these times (of the wall clock, ms; INT64_MIN: nothing),
+ * of FOLDER_EXPIRE_MAX files at most. Returns how many, or -1 with errno. */
+int folder_files_expire(struct folder_files *self, int64_t done_before_ms, int64_t failed_before_ms);
 
 #endif

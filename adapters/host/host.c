@@ -30,15 +30,32 @@ static void on_refused(void *arg, const uint8_t id[CAREHUB_ID_BYTES], const char
 
 /* ---- Time ------------------------------------------------------------------------------------------------------- */
 
+static int64_t boot_clock_ms(void)
+{
+    struct timespec now;
+    clock_gettime(CLOCK_BOOTTIME, &now);
+    return (int64_t)now.tv_sec * 1000 + now.tv_nsec / 1000000 + 1;
+}
+
+/* By which it is judged what is old. */
+static int64_t believed_time_ms(void *arg)
+{
+    struct host *host = arg;
+    return journal_time(host->journal, wall_clock_ms(), boot_clock_ms());
+}
+
 static void prune(struct host *host)
 {
-    int64_t before_ms = wall_clock_ms() - host->config->remember_days * 24 * 3600 * 1000;
-    int forgotten = journal_prune(host->journal, before_ms);
+    int held = 0;
+    int64_t before_ms = believed_time_ms(host) - host->config->remember_days * 24 * 3600 * 1000;
+    int forgotten = journal_prune(host->journal, before_ms, &held);
     if (forgotten < 0)
         LOG_LINE(LOG_LEVEL_WARNING, "%s", journal_error(host->journal));
     if (forgotten > 0)
         LOG_LINE(LOG_LEVEL_INFO, "forgot %d entries of the journal older than %lld days", forgotten,
                  (long long)host->config->remember_days);
+    if (held > 0)
+        LOG_LINE(LOG_LEVEL_WARNING, "%d of them were messages that were held and never tried again with success", held);
 }
 
 static bool is_idle(const struct host *host)
@@ -80,6 +97,8 @@ static bool open_in(struct host *host, size_t i, char error[CAREHUB_ERROR_BYTES]
         .notice = intake_notice,
         .get = intake_get,
         .arg = host->intake,
+        .time_ms = believed_time_ms,
+        .time_arg = host,
     };
     char endpoint[ENDPOINT_BYTES];
     host->ins[i] = in->transport->open(host->tick.loop, &options, error);
@@ -123,6 +142,8 @@ static bool open_subscriptions(struct host *host, char error[CAREHUB_ERROR_BYTES
         .format_self = host->config->plugin.self,
         .http = host->ins[i],
         .endpoint = endpoint,
+        .time_ms = believed_time_ms,
+        .time_arg = host,
     };
     host->subscriptions = subscriptions_new(host->tick.loop, &options, error);
     return host->subscriptions != NULL;
@@ -202,6 +223,23 @@ void host_stop(struct host *self, void (*stopped)(void *arg), void *arg)
     self->stop_due_ms = uv_now(self->tick.loop) + HOST_STOP_MS;
     self->stopped_arg = arg;
     self->stopped = stopped;
+}
+
+void host_renew(struct host *self)
+{
+    char error[CAREHUB_ERROR_BYTES];
+    bool ok = true;
+    for (size_t i = 0; i < self->config->n_in; i++) {
+        const struct transport_in *transport = self->config->in[i].transport;
+        if (!transport->renew || transport->renew(self->ins[i], error))
+            continue;
+        LOG_LINE(LOG_LEVEL_ERROR, "certificates: %s; what was read before stays in force", error);
+        ok = false;
+    }
+    for (size_t i = 0; i < self->config->n_out; i++)
+        ok = outlet_renew(self->outlets[i]) && ok;
+    if (ok)
+        LOG_LINE(LOG_LEVEL_INFO, "certificates were read anew, for connections that begin from now on");
 }
 
 void host_print_counters(struct host *self)

@@ -22,6 +22,10 @@ struct host *host_new(uv_loop_t *loop, const struct host_config *config, char er
 /* Takes nothing more; calls `stopped` when everything is answered, after HOST_STOP_MS at the latest. */
 void host_stop(struct host *self, void (*stopped)(void *arg), void *arg);
 
+/* Reads certificates, keys and authorities anew, for connections that begin from now on: SIGHUP. Logs how that went;
+ * where one cannot be used, what there was stays in force. */
+void host_renew(struct host *self);
+
 /* Prints the counters. */
 void host_print_counters(struct host *self);
 

@@ -148,6 +148,8 @@ static bool read_all(struct host_config *config, enum host_config_use use, char 
 {
     if (use != HOST_CONFIG_FORMAT && !settings_read(config->tree, "", config->folder, rules, RULES, config, error))
         return false;
+    if (use == HOST_CONFIG_KEPT)
+        return read_hub(config, error);
     if (use != HOST_CONFIG_STATE && !read_format(config, error))
         return false;
     return use != HOST_CONFIG_RUN ||

@@ -18,6 +18,7 @@ enum host_config_use {
     HOST_CONFIG_RUN,    /* everything, the client's key included */
     HOST_CONFIG_FORMAT, /* only the format, to try it on files */
     HOST_CONFIG_STATE,  /* only the host's own settings, to look at what is held; no format is loaded */
+    HOST_CONFIG_KEPT,   /* the same, and where the client's spool is: all that the adapter keeps */
 };
 
 struct host_config {

@@ -45,7 +45,8 @@ struct client {
     sending_judge_fn *judge;
     sending_done_fn *done;
     void *arg;
-    const char *code; /* to be told later */
+    uint64_t asked_wait_ms; /* by the last answer */
+    const char *code;       /* to be told later */
     char text[CAREHUB_ERROR_BYTES];
 };
 
@@ -259,6 +260,7 @@ static void on_response(void *arg, const struct http_response *response)
 {
     struct client *self = arg;
     self->post = NULL;
+    self->asked_wait_ms = response->retry_after_ms;
     if (response->result == SENDING_TAKEN && self->judge)
         judge_answer(self, response);
     else
@@ -268,6 +270,7 @@ static void on_response(void *arg, const struct http_response *response)
 static void on_later(uv_timer_t *timer)
 {
     struct client *self = (struct client *)timer;
+    self->asked_wait_ms = 0;
     self->done(self->arg, SENDING_DOWN, self->code, self->text);
 }
 
@@ -339,6 +342,12 @@ static void client_endpoint(const void *arg, char *out, size_t size)
     snprintf(out, size, "%.*s", (int)strcspn(self->settings.url, "?#"), self->settings.url);
 }
 
+static uint64_t client_asked_wait_ms(const void *arg)
+{
+    const struct client *self = arg;
+    return self->asked_wait_ms;
+}
+
 static void client_close(void *arg)
 {
     struct client *self = arg;
@@ -353,4 +362,5 @@ const struct transport_out transport_out_http = {
     .endpoint = client_endpoint,
     .send = client_send,
     .close = client_close,
+    .asked_wait_ms = client_asked_wait_ms,
 };

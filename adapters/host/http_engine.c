@@ -58,6 +58,14 @@ static void free_post(struct http_post *post)
     free(post);
 }
 
+static uint64_t retry_after_of(CURL *easy)
+{
+    curl_off_t seconds = 0;
+    if (curl_easy_getinfo(easy, CURLINFO_RETRY_AFTER, &seconds) != CURLE_OK || seconds <= 0)
+        return 0;
+    return seconds < HTTP_RETRY_AFTER_MAX_MS / 1000 ? (uint64_t)seconds * 1000 : HTTP_RETRY_AFTER_MAX_MS;
+}
+
 /* The answer as curl left it. */
 static void describe(struct http_post *post, CURLcode ended, struct http_response *response)
 {
@@ -72,6 +80,7 @@ static void describe(struct http_post *post, CURLcode ended, struct http_respons
         response->result = http_result_of((int)status);
         response->code = http_code_of((int)status);
         response->text = http_text_of((int)status);
+        response->retry_after_ms = response->result == SENDING_DOWN ? retry_after_of(post->easy) : 0;
     } else {
         response->result = SENDING_DOWN;
         response->code = http_failure_code(post->out_of_memory ? CURLE_OUT_OF_MEMORY : ended);
@@ -245,7 +254,9 @@ static bool set_headers(struct http_post *post, const struct http_post_options *
 
 static bool set_tls(CURL *easy, const struct http_post_options *options)
 {
-    bool ok = curl_easy_setopt(easy, CURLOPT_SSLVERSION, (long)CURL_SSLVERSION_TLSv1_2) == CURLE_OK;
+    /* Files are read anew for each connection, so that a renewed one is used; else curl keeps authorities for a day. */
+    bool ok = curl_easy_setopt(easy, CURLOPT_SSLVERSION, (long)CURL_SSLVERSION_TLSv1_2) == CURLE_OK &&
+              curl_easy_setopt(easy, CURLOPT_CA_CACHE_TIMEOUT, 0L) == CURLE_OK;
     if (ok && options->tls_ca)
         ok = curl_easy_setopt(easy, CURLOPT_CAINFO, options->tls_ca) == CURLE_OK &&
              curl_easy_setopt(easy, CURLOPT_CAPATH, NULL) == CURLE_OK; /* those and no others */

@@ -18,6 +18,7 @@ enum {
     HTTP_URL_MAX_BYTES = 2048,
     HTTP_TIMEOUT_MS = 30000,
     HTTP_CONNECT_TIMEOUT_MS = 10000,
+    HTTP_RETRY_AFTER_MAX_MS = 3600 * 1000, /* asked for longer, it is asked again after this */
 };
 
 struct http_engine;
@@ -45,6 +46,9 @@ struct http_response {
     const void *body;           /* zero-terminated */
     size_t len;
     bool truncated; /* there was more than HTTP_ANSWER_MAX_BYTES */
+    /* Of an answer that is DOWN: the server asks not to be asked sooner (Retry-After: RFC 9110, 10.2.3, as seconds or
+     * as a date), at most HTTP_RETRY_AFTER_MAX_MS. 0: it does not say. */
+    uint64_t retry_after_ms;
 };
 
 typedef void http_done_fn(void *arg, const struct http_response *response);

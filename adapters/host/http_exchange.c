@@ -361,6 +361,6 @@ bool http_request_base(const struct http_request *request, char *out, size_t siz
     const char *host = http_request_header(request, MHD_HTTP_HEADER_HOST);
     char own[LISTEN_TEXT_BYTES];
     listen_address_text(&server->address, own, sizeof own);
-    int len = snprintf(out, size, "%s://%s/", server->certificate ? "https" : "http", is_host(host) ? host : own);
+    int len = snprintf(out, size, "%s://%s/", server->tls ? "https" : "http", is_host(host) ? host : own);
     return len > 0 && (size_t)len < size;
 }

@@ -18,6 +18,7 @@
 
 #include "credentials.h"
 #include "http_server.h"
+#include "http_tls.h"
 #include "listen_address.h"
 #include "transport.h"
 
@@ -44,9 +45,10 @@ struct http_server {
     int handles;      /* not yet closed */
     struct MHD_Daemon *daemon;
     struct listen_settings settings;
-    struct sockaddr_storage address;     /* that it listens on */
-    struct credentials *credentials;     /* or NULL */
-    char *certificate, *key, *client_ca; /* PEM, or NULL; the daemon refers to them */
+    struct sockaddr_storage address; /* that it listens on */
+    struct credentials *credentials; /* or NULL */
+    struct http_pem pem;             /* of the start: the daemon refers to them */
+    struct http_tls *tls;            /* in force, or NULL */
     arrival_fn *take;
     transport_notice_fn *notice;
     transport_get_fn *get;
@@ -77,6 +79,7 @@ struct http_connection {
     char address[LISTEN_TEXT_BYTES];
     char certificate[LISTEN_PEER_BYTES]; /* common name of the client's; "" */
     bool certificate_read;
+    struct http_tls *tls; /* that it uses, or NULL */
 };
 
 struct http_exchange {
@@ -123,7 +126,8 @@ void http_answered(struct arrival *arrival, const struct carehub_message *messag
 void http_answer_all(struct http_server *server);
 
 /* http_peer.c. */
-/* Has a new connection demand a client's certificate, if the settings say so. */
+/* Gives a new connection the certificate that is in force, and has it demand one of the client, if the settings say so.
+ */
 bool http_peer_prepare(struct http_connection *connection);
 /* Who sends: writes the name, "" if nobody needs to be known. False: who sends has not shown that it may. */
 bool http_peer_check(struct http_connection *connection, char name[LISTEN_PEER_BYTES]);

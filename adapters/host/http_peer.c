@@ -27,11 +27,14 @@ static int verify(gnutls_session_t session)
 
 bool http_peer_prepare(struct http_connection *c)
 {
-    if (!c->server->client_ca)
+    if (!c->server->tls)
         return true;
     gnutls_session_t session = session_of(c->mhd);
-    if (!session)
+    if (!session || !http_tls_use(c->server->tls, session))
         return false;
+    c->tls = c->server->tls;
+    if (!c->server->pem.client_ca)
+        return true;
     /* libmicrohttpd asks for a certificate, but takes a client that shows none. */
     gnutls_certificate_server_set_request(session, GNUTLS_CERT_REQUIRE);
     gnutls_session_set_verify_function(session, verify);
@@ -71,7 +74,7 @@ bool http_peer_check(struct http_connection *c, char name[LISTEN_PEER_BYTES])
     struct http_server *server = c->server;
     char who[CREDENTIALS_NAME_BYTES];
     name[0] = '\0';
-    if (server->client_ca) {
+    if (server->pem.client_ca) {
         if (!c->certificate_read)
             read_certificate(c);
         if (!c->certificate[0])

@@ -13,7 +13,6 @@
 
 enum {
     SWEEP_MS = 500,
-    PEM_MAX_BYTES = 1 << 20,
     LAST_RUNS = 256, /* of the daemon before it stops, so that answers go out */
 };
 
@@ -108,6 +107,7 @@ static void on_connection(void *cls, struct MHD_Connection *mhd, void **own, enu
         *c->link = c->next;
         if (c->next)
             c->next->link = c->link;
+        http_tls_leave(&c->tls); /* its session has ended before */
         free(c);
     }
 }
@@ -135,7 +135,7 @@ static void check_progress(struct http_connection *c, uint64_t now_ms)
         LOG_LINE(LOG_LEVEL_WARNING, "connection %llu from %s: a request did not come to its end within %lld ms; closed",
                  (unsigned long long)c->number, c->address, (long long)s->message_ms);
         c->server->notice(c->server->arg, true);
-        if (!c->server->certificate) /* libmicrohttpd has said nothing yet, and cannot say this */
+        if (!c->server->pem.certificate) /* libmicrohttpd has said nothing yet, and cannot say this */
             send(socket_of(c->mhd), timed_out, sizeof timed_out - 1, MSG_NOSIGNAL | MSG_DONTWAIT);
     }
     c->since_ms = now_ms; /* once is enough */
@@ -151,31 +151,12 @@ static void on_sweep(uv_timer_t *timer)
 
 /* ---- Opening ---------------------------------------------------------------------------------------------------- */
 
-static char *read_pem(const char *path, char error[CAREHUB_ERROR_BYTES])
-{
-    FILE *file = fopen(path, "re");
-    char *text = file ? calloc(1, PEM_MAX_BYTES + 1) : NULL;
-    size_t size = text ? fread(text, 1, PEM_MAX_BYTES + 1, file) : 0;
-    bool ok = text && !ferror(file) && size <= PEM_MAX_BYTES;
-    if (!ok) {
-        settings_complain(error, "in/http", "%s cannot be read: %s", path,
-                          size > PEM_MAX_BYTES ? "it is too large" : strerror(errno));
-        free(text);
-        text = NULL;
-    }
-    if (file)
-        fclose(file);
-    return text;
-}
-
 static bool read_files(struct http_server *self, char error[CAREHUB_ERROR_BYTES])
 {
     const struct listen_settings *s = &self->settings;
     char text[CAREHUB_ERROR_BYTES / 2];
     if (s->tls_certificate &&
-        (!(self->certificate = read_pem(s->tls_certificate, error)) || !(self->key = read_pem(s->tls_key, error))))
-        return false;
-    if (s->tls_client_ca && !(self->client_ca = read_pem(s->tls_client_ca, error)))
+        !http_tls_read(s->tls_certificate, s->tls_key, s->tls_client_ca, &self->pem, &self->tls, error))
         return false;
     if (s->credentials && !(self->credentials = credentials_new(s->credentials, text, sizeof text)))
         return settings_complain(error, "in/http", "%s", text);
@@ -202,14 +183,14 @@ static struct MHD_Daemon *start_daemon(struct http_server *self, int fd)
 {
     const struct listen_settings *s = &self->settings;
     struct MHD_OptionItem tls[] = {
-        {MHD_OPTION_HTTPS_MEM_CERT, 0, self->certificate},
-        {MHD_OPTION_HTTPS_MEM_KEY, 0, self->key},
+        {MHD_OPTION_HTTPS_MEM_CERT, 0, self->pem.certificate},
+        {MHD_OPTION_HTTPS_MEM_KEY, 0, self->pem.key},
         {MHD_OPTION_HTTPS_PRIORITIES, 0, "NORMAL:-VERS-ALL:+VERS-TLS1.3:+VERS-TLS1.2"},
-        {self->client_ca ? MHD_OPTION_HTTPS_MEM_TRUST : MHD_OPTION_END, 0, self->client_ca},
+        {self->pem.client_ca ? MHD_OPTION_HTTPS_MEM_TRUST : MHD_OPTION_END, 0, self->pem.client_ca},
         {MHD_OPTION_END, 0, NULL},
     };
     struct MHD_OptionItem none[] = {{MHD_OPTION_END, 0, NULL}};
-    unsigned flags = MHD_USE_EPOLL | MHD_ALLOW_SUSPEND_RESUME | (self->certificate ? MHD_USE_TLS : 0);
+    unsigned flags = MHD_USE_EPOLL | MHD_ALLOW_SUSPEND_RESUME | (self->pem.certificate ? MHD_USE_TLS : 0);
     return MHD_start_daemon(flags, 0, NULL, NULL, http_exchange_step, self,                       //
                             MHD_OPTION_LISTEN_SOCKET, fd,                                         //
                             MHD_OPTION_CONNECTION_LIMIT, (unsigned)s->connections_max,            //
@@ -220,18 +201,15 @@ static struct MHD_Daemon *start_daemon(struct http_server *self, int fd)
                             MHD_OPTION_NOTIFY_COMPLETED, http_exchange_end, self,                 //
                             MHD_OPTION_NOTIFY_CONNECTION, on_connection, self,                    //
                             MHD_OPTION_SIGPIPE_HANDLED_BY_APP, 1,                                 //
-                            MHD_OPTION_ARRAY, self->certificate ? tls : none, MHD_OPTION_END);
+                            MHD_OPTION_ARRAY, self->pem.certificate ? tls : none, MHD_OPTION_END);
 }
 
 static void free_server(struct http_server *self)
 {
     credentials_destroy(&self->credentials);
     listen_settings_free(&self->settings);
-    free(self->certificate);
-    if (self->key)
-        explicit_bzero(self->key, strlen(self->key));
-    free(self->key);
-    free(self->client_ca);
+    http_tls_leave(&self->tls);
+    http_pem_clear(&self->pem);
     free(self);
 }
 
@@ -253,7 +231,7 @@ static bool prepare(struct http_server *self, const struct transport_in_options 
         return true;
     close(fd);
     return settings_complain(error, "in/http", "the HTTP server cannot be started%s",
-                             self->certificate ? ": tls-certificate, tls-key or tls-client-ca cannot be used" : "");
+                             self->pem.certificate ? ": tls-certificate, tls-key or tls-client-ca cannot be used" : "");
 }
 
 static void *server_open(uv_loop_t *loop, const struct transport_in_options *options, char error[CAREHUB_ERROR_BYTES])
@@ -298,7 +276,7 @@ static void endpoint(const void *self, char *out, size_t size)
     const struct http_server *server = self;
     char address[LISTEN_TEXT_BYTES];
     listen_address_text(&server->address, address, sizeof address);
-    snprintf(out, size, "%s://%s/", server->certificate ? "https" : "http", address);
+    snprintf(out, size, "%s://%s/", server->pem.certificate ? "https" : "http", address);
 }
 
 bool http_server_route(void *self, const char *prefix, http_route_fn *fn, void *arg)
@@ -310,6 +288,23 @@ bool http_server_route(void *self, const char *prefix, http_route_fn *fn, void *
     snprintf(route->prefix, sizeof route->prefix, "%s", prefix);
     route->fn = fn;
     route->arg = arg;
+    return true;
+}
+
+/* libmicrohttpd keeps what it was started with, and gives it to nobody. */
+static bool renew(void *self, char error[CAREHUB_ERROR_BYTES])
+{
+    struct http_server *server = self;
+    const struct listen_settings *s = &server->settings;
+    struct http_tls *renewed;
+    struct http_pem pem;
+    if (!server->tls)
+        return true;
+    if (!http_tls_read(s->tls_certificate, s->tls_key, s->tls_client_ca, &pem, &renewed, error))
+        return false;
+    http_pem_clear(&pem);
+    http_tls_leave(&server->tls); /* connections that use it keep it */
+    server->tls = renewed;
     return true;
 }
 
@@ -359,4 +354,5 @@ const struct transport_in transport_in_http = {
     .answered = http_answered,
     .quiesce = quiesce,
     .close = server_close,
+    .renew = renew,
 };

@@ -5,6 +5,7 @@
 
 #include "intake_internal.h"
 #include "log_line.h"
+#include "shown_id.h"
 
 static const struct intake_options *options_of(const struct exchange *x)
 {
@@ -55,10 +56,11 @@ static void log_fault(const struct exchange *x)
 {
     const struct carehub_message *m = &x->translation.message;
     char problem[CAREHUB_WHERE_BYTES + CAREHUB_WHAT_BYTES + CAREHUB_RULE_BYTES + 8];
-    char origin[ORIGIN_BYTES];
+    char origin[ORIGIN_BYTES], id[CAREHUB_NATIVE_ID_BYTES];
+    shown_id(m->native_id, id);
     problem_text(&m->problem, problem, sizeof problem);
     LOG_LINE(LOG_LEVEL_WARNING, "%s, sender %s, message %s (%s): %s", origin_of(x, origin),
-             m->sender[0] != '\0' ? m->sender : "unknown", m->native_id[0] != '\0' ? m->native_id : "without id",
+             m->sender[0] != '\0' ? m->sender : "unknown", id[0] != '\0' ? id : "without id",
              m->kind[0] != '\0' ? m->kind : "unknown", x->fault == CAREHUB_FAULT_NATIVE ? problem : x->text);
 }
 
@@ -115,6 +117,21 @@ static struct publisher_wait *wait_for(struct exchange *x, bool for_spool)
     return wait;
 }
 
+static void note_ids(struct exchange *x, const struct items *items)
+{
+    for (size_t i = 0; i < items->count; i++)
+        if (!items->list[i]->is_fact)
+            memcpy(x->ids[x->n_ids++], items->list[i]->id, EVENTID_BYTES);
+    x->n_facts = items->n_facts;
+}
+
+/* A repeat of what is safe in the spool, or with the hub, and would be put into the spool once more. */
+static bool is_safe_already(const struct exchange *x)
+{
+    return x->translation.repeat && x->translation.message.confirm_by_spool &&
+           outbox_is_settled(x->reception->intake->outbox, &x->translation.message);
+}
+
 /* Facts, or several items that are to be confirmed by the hub, are taken together or not at all; other events each by
  * itself. */
 static void publish(struct exchange *x)
@@ -124,10 +141,7 @@ static void publish(struct exchange *x)
     struct items items = x->translation.items; /* the last answer may end the exchange: taken out first */
     uint64_t lane = connection_of(x);
     x->translation.items = (struct items){0};
-    for (size_t i = 0; i < items.count; i++)
-        if (!items.list[i]->is_fact)
-            memcpy(x->ids[x->n_ids++], items.list[i]->id, EVENTID_BYTES);
-    x->n_facts = items.n_facts;
+    note_ids(x, &items);
     x->waiting = 1;
     x->is_group = items.n_facts > 0 || (items.count > 1 && !for_spool);
     if (x->is_group)
@@ -139,6 +153,13 @@ static void publish(struct exchange *x)
     one_less(x);
 }
 
+static void answer_again(struct exchange *x)
+{
+    note_ids(x, &x->translation.items);
+    counters_add(options_of(x)->counters, COUNT_EVENTS, x->n_ids);
+    exchange_finish(x, CAREHUB_FAULT_NONE, "");
+}
+
 /* ---- After the commit ------------------------------------------------------------------------------------------- */
 
 /* Nothing comes of it, or it is held. */
@@ -147,14 +168,15 @@ static void set_aside(struct exchange *x)
     struct counters *counters = options_of(x)->counters;
     const struct carehub_message *m = &x->translation.message;
     bool is_held = m->verdict == CAREHUB_MESSAGE_HOLD;
-    char origin[ORIGIN_BYTES];
+    char origin[ORIGIN_BYTES], id[CAREHUB_NATIVE_ID_BYTES];
+    shown_id(m->native_id, id);
     if (is_held)
         counters_add(counters, COUNT_HELD, x->reception->held ? 0 : 1);
     counters_add_reason(counters, m->why);
     if (m->notable || is_held)
         counters_add_unkept(counters, m, m->why, x->translation.native.received_ms);
-    LOG_LINE(LOG_LEVEL_DEBUG, "%s, sender %s, message %s (%s): %s", origin_of(x, origin), m->sender, m->native_id,
-             m->kind, m->why);
+    LOG_LINE(LOG_LEVEL_DEBUG, "%s, sender %s, message %s (%s): %s", origin_of(x, origin), m->sender, id, m->kind,
+             m->why);
     exchange_finish(x, CAREHUB_FAULT_NONE, "");
 }
 
@@ -171,10 +193,12 @@ void exchange_proceed(struct exchange *x)
         exchange_finish(x, CAREHUB_FAULT_UNAVAILABLE, t->failure);
     else if (!x->stored && (t->kept || t->message.verdict == CAREHUB_MESSAGE_OPENED))
         exchange_finish(x, CAREHUB_FAULT_UNAVAILABLE, "the adapter cannot store it now; send it again later");
-    else if (t->message.verdict == CAREHUB_MESSAGE_EVENTS)
+    else if (t->message.verdict == CAREHUB_MESSAGE_EVENTS && !is_safe_already(x))
         publish(x);
     else if (t->message.verdict == CAREHUB_MESSAGE_ERROR || t->message.verdict == CAREHUB_MESSAGE_REJECTED)
         exchange_finish(x, CAREHUB_FAULT_NATIVE, "");
+    else if (t->message.verdict == CAREHUB_MESSAGE_EVENTS)
+        answer_again(x);
     else
         set_aside(x);
 }

@@ -194,6 +194,7 @@ bool journal_commit(struct journal *self)
 
 void journal_rollback(struct journal *self)
 {
+    self->held_known = false;
     if (!sqlite3_get_autocommit(self->db))
         journal_run(self, journal_statement(self, ROLLBACK), "be rolled back");
 }

@@ -13,7 +13,7 @@
 #include "carehub_adapter.h"
 #include "items.h"
 
-enum { JOURNAL_HELD_MAX = 10000, JOURNAL_ERROR_BYTES = 512 };
+enum { JOURNAL_HELD_MAX = 10000, JOURNAL_HELD_MAX_BYTES = 512 << 20, JOURNAL_ERROR_BYTES = 512 };
 
 struct journal;
 
@@ -58,8 +58,13 @@ void journal_past_clear(struct journal_past *past);
  * message, the states that the message stored become what they were before it. */
 bool journal_forget(struct journal *self, const uint8_t id[EVENTID_BYTES]);
 
-/* Forgets items, states and what was sent, where older. Returns how many, or -1. */
-int journal_prune(struct journal *self, int64_t before_ms);
+/* What time it is, as far as that is believed: the wall clock's, but it never passes more than 24 times as fast as this
+ * process has seen it pass (`boot_ms`: CLOCK_BOOTTIME, never 0), also over restarts. So a clock that jumps ahead by
+ * years makes nothing look old, and is put right before anything is lost. */
+int64_t journal_time(struct journal *self, int64_t wall_ms, int64_t boot_ms);
+/* Forgets items, states, what was sent, and held messages, where older. Returns how many, or -1; *held: how many of
+ * them were held. */
+int journal_prune(struct journal *self, int64_t before_ms, int *held);
 
 /* ---- What is not settled yet ------------------------------------------------------------------------------------- */
 
@@ -71,6 +76,8 @@ void journal_name_of(const struct journal *self, const struct carehub_message *m
 
 /* What a message gave is unsettled from journal_add on, until this. Names of nothing do no harm. */
 bool journal_settle(struct journal *self, const struct journal_name *names, size_t n);
+/* Whether something was made of a message, and all of it is settled. False also when it cannot be read. */
+bool journal_is_settled(struct journal *self, const struct journal_name *name);
 /* The number of the newest item; 0 when there is none. */
 int64_t journal_last(struct journal *self);
 /* The first message with an unsettled item whose number is above *last and at most `until`: sets *last to the number of
@@ -83,6 +90,8 @@ bool journal_unsettled_next(struct journal *self, int64_t now_ms, int64_t *last,
 
 /* The state of that name: *bytes is malloc'd, NULL when there is none. False when it cannot be read. */
 bool journal_state_load(struct journal *self, const char *name, void **bytes, size_t *len);
+/* A message has looked at it: it is not old, though it stays as it is. */
+bool journal_state_seen(struct journal *self, const char *name, int64_t now_ms);
 /* Stores it as part of what the message brought. */
 bool journal_state_store(struct journal *self, const struct carehub_message *message, const char *name,
                          const void *bytes, size_t len, int64_t now_ms);
@@ -112,7 +121,8 @@ struct journal_held {
     uint8_t *own;
 };
 
-/* False also when there are JOURNAL_HELD_MAX already. One that is held already is not held twice. */
+/* False also when there are JOURNAL_HELD_MAX already, or JOURNAL_HELD_MAX_BYTES of them. One that is held already is
+ * not held twice. */
 bool journal_hold(struct journal *self, const struct carehub_message *message, const struct carehub_native *native);
 /* The first held message with a number above `after`. False when there is none. */
 bool journal_held_next(struct journal *self, int64_t after, struct journal_held *held);
@@ -123,5 +133,23 @@ bool journal_held_done(struct journal *self, int64_t number);
 /* Marks all to be tried again. Returns how many, or -1. */
 int journal_retry_held(struct journal *self);
 int64_t journal_held_count(struct journal *self);
+
+/* ---- Forgetting a person ---------------------------------------------------------------------------------------- */
+
+struct person;
+
+struct journal_person_count {
+    uint64_t items, states, sent, held;
+};
+
+/* Adds to the person the identifiers that stand beside the given ones in events (person_learn). */
+bool journal_person_learn(struct journal *self, struct person *person);
+
+/* Forgets all that is about a person: what was made of messages (so that what comes later is not recognised as its
+ * repeat or correction), states, what was sent, and held messages. Then the file is written anew, so that nothing of it
+ * is left in it. Reads everything, and writes it: 8 s for 200,000 entries of 2 kB. `only_count`: nothing is changed.
+ * False: not all of it was done; doing it again is right. */
+bool journal_person_forget(struct journal *self, struct person *person, bool only_count,
+                           struct journal_person_count *count);
 
 #endif

@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "journal_internal.h"
+#include "shown_id.h"
 
 static void held_name(const struct journal *self, const struct carehub_message *message, uint8_t name[SEAL_NAME_BYTES])
 {
@@ -67,26 +68,56 @@ static bool put_native(struct journal *self, sqlite3_stmt *s, const uint8_t name
     return ok;
 }
 
+/* Counted once, and then kept up; again when a transaction was rolled back or messages went. */
+static void count_held(struct journal *self)
+{
+    if (self->held_known)
+        return;
+    sqlite3_stmt *s = journal_statement(self, HELD_BYTES);
+    self->held_known = sqlite3_step(s) == SQLITE_ROW;
+    self->held_count = self->held_known ? sqlite3_column_int64(s, 0) : 0;
+    self->held_bytes = self->held_known ? sqlite3_column_int64(s, 1) : 0;
+    sqlite3_reset(s);
+}
+
+static bool has_room(struct journal *self, size_t more_bytes)
+{
+    count_held(self);
+    if (self->held_count < JOURNAL_HELD_MAX && self->held_bytes + (int64_t)more_bytes <= JOURNAL_HELD_MAX_BYTES)
+        return true;
+    snprintf(
+        self->error, sizeof self->error,
+        "%lld messages with %lld MiB are held already (%d, and %d MiB, are the most); see carehub-adapter --list-held",
+        (long long)self->held_count, (long long)(self->held_bytes >> 20), JOURNAL_HELD_MAX,
+        JOURNAL_HELD_MAX_BYTES >> 20);
+    return false;
+}
+
 bool journal_hold(struct journal *self, const struct carehub_message *message, const struct carehub_native *native)
 {
     uint8_t name[SEAL_NAME_BYTES];
-    if (journal_held_count(self) >= JOURNAL_HELD_MAX) {
-        snprintf(self->error, sizeof self->error, "%d messages are held already; see carehub-adapter --list-held",
-                 JOURNAL_HELD_MAX);
+    char id[CAREHUB_NATIVE_ID_BYTES];
+    if (!has_room(self, native->len))
         return false;
-    }
     held_name(self, message, name);
     sqlite3_stmt *s = journal_statement(self, HOLD);
     journal_put_blob(s, 1, name, sizeof name);
     sqlite3_bind_text(s, 2, message->sender, -1, SQLITE_TRANSIENT);
-    sqlite3_bind_text(s, 3, message->native_id, -1, SQLITE_TRANSIENT);
+    shown_id(message->native_id, id); /* it is there to be listed, and is not sealed */
+    sqlite3_bind_text(s, 3, id, -1, SQLITE_TRANSIENT);
     sqlite3_bind_text(s, 4, message->why ? message->why : "", -1, SQLITE_TRANSIENT);
     sqlite3_bind_int64(s, 5, native->received_ms);
     if (!put_native(self, s, name, native)) {
         snprintf(self->error, sizeof self->error, "out of memory");
         return false;
     }
-    return journal_run(self, s, "be written to");
+    if (!journal_run(self, s, "be written to"))
+        return false;
+    if (sqlite3_changes(self->db) > 0) {
+        self->held_count++;
+        self->held_bytes += (int64_t)native->len;
+    }
+    return true;
 }
 
 /* ---- Looking at them, and trying them again --------------------------------------------------------------------- */
@@ -158,6 +189,7 @@ bool journal_held_waits(struct journal *self, int64_t number)
 
 bool journal_held_done(struct journal *self, int64_t number)
 {
+    self->held_known = false;
     return change_held(self, HELD_DONE, number);
 }
 

@@ -7,7 +7,7 @@
 #include "journal.h"
 #include "seal.h"
 
-enum { JOURNAL_VERSION = 3 };
+enum { JOURNAL_VERSION = 4 };
 
 enum statement {
     BEGIN,
@@ -18,6 +18,7 @@ enum statement {
     ADD,
     MESSAGE_OF,
     SETTLE,
+    IS_SETTLED,
     LAST,
     UNSETTLED_NEXT,
     UNSETTLED_ITEMS,
@@ -27,8 +28,12 @@ enum statement {
     PRUNE,
     STATE_PRUNE,
     SENT_PRUNE,
+    HELD_PRUNE,
+    TIME_GET,
+    TIME_PUT,
     STATE_LOAD,
     STATE_STORE,
+    STATE_SEEN,
     SENT_PUT,
     SENT_GET,
     NUMBER_GET,
@@ -40,6 +45,13 @@ enum statement {
     HELD_DONE,
     HELD_RETRY,
     HELD_COUNT,
+    HELD_BYTES,
+    PERSON_ITEMS,
+    PERSON_STATES,
+    PERSON_STATE_DROP,
+    PERSON_SENT,
+    PERSON_SENT_DROP,
+    PERSON_HELD,
     STATEMENTS
 };
 
@@ -53,6 +65,9 @@ struct journal {
     struct seal *seal;
     int lock_fd;                       /* -1: none */
     uint64_t next_number, last_number; /* of those that are reserved; both 0: none */
+    int64_t time_ms, time_seen_ms; /* what is believed (journal_time), and since when, of CLOCK_BOOTTIME; 0: nothing */
+    bool held_known;               /* held_count and held_bytes are right */
+    int64_t held_count, held_bytes;
     char error[JOURNAL_ERROR_BYTES];
 };
 

@@ -191,17 +191,3 @@ bool journal_forget(struct journal *self, const uint8_t id[EVENTID_BYTES])
     journal_rollback(self);
     return false;
 }
-
-int journal_prune(struct journal *self, int64_t before_ms)
-{
-    static const enum statement all[] = {PRUNE, STATE_PRUNE, SENT_PRUNE};
-    int forgotten = 0;
-    for (size_t i = 0; i < sizeof all / sizeof all[0]; i++) {
-        sqlite3_stmt *s = journal_statement(self, all[i]);
-        sqlite3_bind_int64(s, 1, before_ms);
-        if (!journal_run(self, s, "be pruned"))
-            return -1;
-        forgotten += sqlite3_changes(self->db);
-    }
-    return forgotten;
-}

@@ -47,6 +47,9 @@ const char *const journal_schema[JOURNAL_VERSION] = {
     /* unsettled: neither hub nor spool is known to have it, or to have refused it. */
     "ALTER TABLE event ADD COLUMN unsettled INTEGER NOT NULL DEFAULT 0;"
     "CREATE INDEX event_unsettled ON event (seq) WHERE unsettled = 1;",
+
+    /* believed: what time it was, as far as that was believed. */
+    "CREATE TABLE believed (time_ms INTEGER NOT NULL);",
 };
 
 #define NO_ITEM_LEFT " AND NOT EXISTS (SELECT 1 FROM event e WHERE e.message = ?1)"
@@ -66,6 +69,7 @@ const char *const journal_sql[STATEMENTS] = {
             " VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, 1)",
     [MESSAGE_OF] = "SELECT message FROM event WHERE id = ?1",
     [SETTLE] = "UPDATE event SET unsettled = 0 WHERE message = ?1 AND digest = ?2 AND unsettled = 1",
+    [IS_SETTLED] = "SELECT count(*) > 0 AND sum(unsettled) = 0 FROM event WHERE message = ?1 AND digest = ?2",
     [LAST] = "SELECT max(seq) FROM event",
     [UNSETTLED_NEXT] = "SELECT seq, message, digest FROM event WHERE unsettled = 1 AND seq > ?1 AND seq <= ?2"
                        " AND made_ms > ?3 ORDER BY seq LIMIT 1",
@@ -77,11 +81,15 @@ const char *const journal_sql[STATEMENTS] = {
     [PRUNE] = "DELETE FROM event WHERE made_ms < ?1",
     [STATE_PRUNE] = "DELETE FROM state WHERE made_ms < ?1",
     [SENT_PRUNE] = "DELETE FROM sent WHERE made_ms < ?1",
+    [HELD_PRUNE] = "DELETE FROM held WHERE received_ms < ?1",
+    [TIME_GET] = "SELECT coalesce((SELECT time_ms FROM believed), (SELECT max(made_ms) FROM event))",
+    [TIME_PUT] = "INSERT OR REPLACE INTO believed (rowid, time_ms) VALUES (1, ?1)",
     [STATE_LOAD] = "SELECT sealed FROM state WHERE name = ?1",
     [STATE_STORE] = "INSERT INTO state (name, message, made_ms, sealed) VALUES (?1, ?2, ?3, ?4)"
                     " ON CONFLICT (name) DO UPDATE SET"
                     "  before = CASE WHEN message = excluded.message THEN before ELSE sealed END,"
                     "  message = excluded.message, made_ms = excluded.made_ms, sealed = excluded.sealed",
+    [STATE_SEEN] = "UPDATE state SET made_ms = ?2 WHERE name = ?1 AND made_ms < ?2 - 24 * 3600 * 1000",
     [SENT_PUT] = "INSERT OR REPLACE INTO sent (name, made_ms, sealed) VALUES (?1, ?2, ?3)",
     [SENT_GET] = "SELECT sealed FROM sent WHERE name = ?1",
     [NUMBER_GET] = "SELECT last FROM number",
@@ -96,4 +104,11 @@ const char *const journal_sql[STATEMENTS] = {
     [HELD_DONE] = "DELETE FROM held WHERE number = ?1",
     [HELD_RETRY] = "UPDATE held SET due = 1",
     [HELD_COUNT] = "SELECT count(*) FROM held",
+    [HELD_BYTES] = "SELECT count(*), sum(length(sealed) + coalesce(length(native), 0)) FROM held",
+    [PERSON_ITEMS] = "SELECT id, fact, sealed FROM event ORDER BY seq",
+    [PERSON_STATES] = "SELECT name, sealed, before FROM state",
+    [PERSON_STATE_DROP] = "DELETE FROM state WHERE name = ?1",
+    [PERSON_SENT] = "SELECT name, sealed FROM sent",
+    [PERSON_SENT_DROP] = "DELETE FROM sent WHERE name = ?1",
+    [PERSON_HELD] = "SELECT number, message, sealed, native, native_id FROM held",
 };

@@ -36,6 +36,16 @@ bool journal_state_load(struct journal *self, const char *name, void **bytes, si
     return load(self, STATE_LOAD, "state", hidden, bytes, len);
 }
 
+bool journal_state_seen(struct journal *self, const char *name, int64_t now_ms)
+{
+    uint8_t hidden[SEAL_NAME_BYTES];
+    sqlite3_stmt *s = journal_statement(self, STATE_SEEN);
+    seal_name(self->seal, name, strlen(name), hidden);
+    journal_put_blob(s, 1, hidden, sizeof hidden);
+    sqlite3_bind_int64(s, 2, now_ms);
+    return journal_run(self, s, "be written to");
+}
+
 bool journal_state_store(struct journal *self, const struct carehub_message *message, const char *name,
                          const void *bytes, size_t len, int64_t now_ms)
 {

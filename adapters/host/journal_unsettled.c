@@ -1,4 +1,4 @@
-/* journal_open.c - what was made of messages, and is not settled yet. */
+/* journal_unsettled.c - what was made of messages, and is not settled yet. */
 #include <string.h>
 
 #include "hub_limits.h"
@@ -32,6 +32,14 @@ bool journal_settle(struct journal *self, const struct journal_name *names, size
         return journal_commit(self);
     journal_rollback(self);
     return false;
+}
+
+bool journal_is_settled(struct journal *self, const struct journal_name *name)
+{
+    sqlite3_stmt *s = by_name(self, IS_SETTLED, name);
+    bool settled = sqlite3_step(s) == SQLITE_ROW && sqlite3_column_int(s, 0) != 0;
+    sqlite3_reset(s);
+    return settled;
 }
 
 int64_t journal_last(struct journal *self)

@@ -12,6 +12,7 @@
 #include <uv.h>
 
 #include "credentials.h"
+#include "forget.h"
 #include "host.h"
 #include "journal.h"
 #include "log_line.h"
@@ -27,6 +28,7 @@ enum { EXIT_CONFIG = 2 }; /* starting again does not help */
 
 static const char usage[] =
     "usage: carehub-adapter --config FILE [--check [--json] | --list-held | --retry-held | --test FILE...]\n"
+    "       carehub-adapter --config FILE --forget PATIENT [--yes] [--json]\n"
     "       carehub-adapter --plugin NAME|PATH [--config FILE] --test FILE...\n"
     "       carehub-adapter --new-credential NAME --credentials FILE\n"
     "       carehub-adapter --list-plugins [--json] | --version | --help\n"
@@ -44,15 +46,19 @@ static const char usage[] =
     "                          there is one, it gets the section 'format'\n"
     "      --list-held         list the messages that are held, by their sender's message id\n"
     "      --retry-held        have them tried again: by the adapter that runs, or when it starts\n"
+    "      --forget PATIENT    count what this adapter, which must not run, keeps of a person (ssin:NUMBER, or\n"
+    "                          SYSTEM|VALUE); with --yes, take it away for good\n"
+    "      --yes               of --forget: do it\n"
     "      --new-credential NAME\n"
     "                          make a token with which NAME may send over HTTP, add it to the credentials FILE (which\n"
     "                          keeps only its hash), and print it, this once\n"
     "      --list-plugins      list the formats that are there\n"
-    "      --json              of --check and --list-plugins: answer as JSON\n"
+    "      --json              of --check, --forget and --list-plugins: answer as JSON\n"
     "      --version           print the version\n"
     "      --help              print this\n"
     "\n"
-    "SIGUSR1 prints the counters. SIGTERM and SIGINT end it in order: what was received is answered first.\n"
+    "SIGUSR1 prints the counters. SIGHUP reads certificates, keys and authorities of TLS anew.\n"
+    "SIGTERM and SIGINT end it in order: what was received is answered first.\n"
     "Exit status: 0 ended in order, or all is well; 1 cannot run, or --test saw a message refused; 2 the "
     "configuration\n"
     "or the command line is wrong.\n";
@@ -64,14 +70,16 @@ enum action {
     ACTION_LIST_HELD,
     ACTION_RETRY_HELD,
     ACTION_LIST_PLUGINS,
-    ACTION_NEW_CREDENTIAL
+    ACTION_NEW_CREDENTIAL,
+    ACTION_FORGET
 };
 
 struct arguments {
     const char *config, *plugin;
     const char *name, *credentials; /* of a new credential */
+    const char *patient;            /* who is to be forgotten */
     int action;
-    bool json;
+    bool json, yes;
     char **files;
     int n_files;
 };
@@ -83,7 +91,10 @@ static bool fit_together(const struct arguments *arguments)
         return false;
     if (is_test != (arguments->n_files > 0))
         return false;
-    if (arguments->json && arguments->action != ACTION_CHECK && arguments->action != ACTION_LIST_PLUGINS)
+    if (arguments->json && arguments->action != ACTION_CHECK && arguments->action != ACTION_LIST_PLUGINS &&
+        arguments->action != ACTION_FORGET)
+        return false;
+    if (arguments->yes && arguments->action != ACTION_FORGET)
         return false;
     if (arguments->action == ACTION_LIST_PLUGINS || is_new)
         return !arguments->config && !arguments->plugin;
@@ -103,12 +114,14 @@ static int parse_arguments(int argc, char **argv, struct arguments *arguments)
         {"list-plugins", no_argument, NULL, 'f'},
         {"new-credential", required_argument, NULL, 'n'},
         {"credentials", required_argument, NULL, 'd'},
+        {"forget", required_argument, NULL, 'g'},
+        {"yes", no_argument, NULL, 'y'},
         {"json", no_argument, NULL, 'j'},
         {"version", no_argument, NULL, 'v'},
         {"help", no_argument, NULL, 'h'},
         {NULL, 0, NULL, 0},
     };
-    static const char letters[] = " ktlrfn"; /* the actions' */
+    static const char letters[] = " ktlrfng"; /* the actions' */
     int option;
     while ((option = getopt_long(argc, argv, "c:p:h", options, NULL)) != -1) {
         if (option == 'c') {
@@ -119,6 +132,8 @@ static int parse_arguments(int argc, char **argv, struct arguments *arguments)
             arguments->credentials = optarg;
         } else if (option == 'j') {
             arguments->json = true;
+        } else if (option == 'y') {
+            arguments->yes = true;
         } else if (option == 'v') {
             puts("carehub-adapter " CAREHUB_VERSION);
             return EXIT_SUCCESS;
@@ -131,6 +146,8 @@ static int parse_arguments(int argc, char **argv, struct arguments *arguments)
         } else {
             if (option == 'n')
                 arguments->name = optarg;
+            if (option == 'g')
+                arguments->patient = optarg;
             arguments->action = (int)(strchr(letters, option) - letters);
         }
     }
@@ -182,7 +199,7 @@ static int handle_held(const struct host_config *config, bool retry)
 
 struct program {
     uv_loop_t loop;
-    uv_signal_t signals[3];
+    uv_signal_t signals[4];
     struct host *host;
 };
 
@@ -197,13 +214,15 @@ static void on_signal(uv_signal_t *handle, int number)
     struct program *program = handle->data;
     if (number == SIGUSR1)
         host_print_counters(program->host);
+    else if (number == SIGHUP)
+        host_renew(program->host);
     else
         host_stop(program->host, on_stopped, program);
 }
 
 static int run(const struct host_config *config)
 {
-    static const int numbers[] = {SIGTERM, SIGINT, SIGUSR1};
+    static const int numbers[] = {SIGTERM, SIGINT, SIGUSR1, SIGHUP};
     static struct program program;
     char error[CAREHUB_ERROR_BYTES];
     uv_loop_init(&program.loop);
@@ -258,6 +277,8 @@ static int act(const struct arguments *arguments, const struct host_config *conf
     case ACTION_LIST_HELD:
     case ACTION_RETRY_HELD:
         return handle_held(config, arguments->action == ACTION_RETRY_HELD);
+    case ACTION_FORGET:
+        return forget_command(config, arguments->patient, arguments->yes, arguments->json);
     default:
         return run(config);
     }
@@ -268,7 +289,7 @@ static int with_configuration(const struct arguments *arguments)
     static const enum host_config_use uses[] = {
         [ACTION_RUN] = HOST_CONFIG_RUN,          [ACTION_CHECK] = HOST_CONFIG_RUN,
         [ACTION_TEST] = HOST_CONFIG_FORMAT,      [ACTION_LIST_HELD] = HOST_CONFIG_STATE,
-        [ACTION_RETRY_HELD] = HOST_CONFIG_STATE,
+        [ACTION_RETRY_HELD] = HOST_CONFIG_STATE, [ACTION_FORGET] = HOST_CONFIG_KEPT,
     };
     struct host_config config;
     char error[CAREHUB_ERROR_BYTES];

@@ -135,8 +135,11 @@ bool memory_save_states(struct memory *self)
 {
     for (size_t i = 0; i < self->n_states; i++) {
         const struct memory_state *state = &self->states[i];
-        if (state->is_new && !journal_state_store(self->journal, self->message, state->name, state->bytes, state->len,
-                                                  self->message->native->received_ms))
+        int64_t now_ms = self->message->native->received_ms;
+        bool ok = state->is_new
+                      ? journal_state_store(self->journal, self->message, state->name, state->bytes, state->len, now_ms)
+                      : !state->bytes || journal_state_seen(self->journal, state->name, now_ms);
+        if (!ok)
             return false;
     }
     return true;

@@ -38,7 +38,7 @@ struct memory {
 void memory_init(struct memory *self, const struct carehub_format *format, struct journal *journal,
                  struct carehub_message *message, const uint8_t sha256[CAREHUB_DIGEST_BYTES], struct items *items);
 
-/* Writes the states that were stored into the journal. */
+/* Writes the states that were stored into the journal, and that the others were seen. */
 bool memory_save_states(struct memory *self);
 bool memory_has_new_states(const struct memory *self);
 

@@ -297,6 +297,15 @@ static void client_close(void *arg)
     uv_close((uv_handle_t *)&self->timer, on_closed);
 }
 
+static bool client_renew(void *arg, char error[CAREHUB_ERROR_BYTES])
+{
+    struct client *self = arg;
+    const struct outlet_tls *tls = &self->settings.tls;
+    char why[CAREHUB_ERROR_BYTES / 2];
+    return !self->tls || tls_context_renew(&self->tls, tls->certificate, tls->key, tls->ca, why, sizeof why) ||
+           settings_complain(error, "out/mllp", "%s", why);
+}
+
 const struct transport_out transport_out_mllp = {
     .name = "mllp",
     .check = client_check,
@@ -304,4 +313,5 @@ const struct transport_out transport_out_mllp = {
     .endpoint = client_endpoint,
     .send = client_send,
     .close = client_close,
+    .renew = client_renew,
 };

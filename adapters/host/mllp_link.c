@@ -46,6 +46,7 @@ static void free_if_gone(struct mllp_link *self)
         return;
     uv_freeaddrinfo(self->addresses);
     tls_stream_destroy(&self->tls);
+    tls_context_destroy(&self->options.tls);
     mllp_decoder_destroy(&self->decoder);
     free(self);
 }
@@ -282,12 +283,15 @@ struct mllp_link *mllp_link_new(uv_loop_t *loop, const struct mllp_link_options 
     const struct mllp_options framing = {.frame_max_bytes = MLLP_LINK_ANSWER_MAX_BYTES, .tolerate_line_ends = true};
     struct mllp_link *self = calloc(1, sizeof *self);
     struct mllp_decoder *decoder = mllp_decoder_new(&framing);
-    if (!self || !decoder) {
+    struct tls_context *tls = options->tls ? tls_context_share(options->tls) : NULL;
+    if (!self || !decoder || (options->tls && !tls)) {
         free(self);
         mllp_decoder_destroy(&decoder);
+        tls_context_destroy(&tls);
         return NULL;
     }
     self->options = *options;
+    self->options.tls = tls;
     self->decoder = decoder;
     self->resolve.data = self;
     snprintf(self->host, sizeof self->host, "%s", options->host);

@@ -17,7 +17,7 @@ struct mllp_link;
 /* None is called from within a function of the link, nor after mllp_link_close. */
 struct mllp_link_options {
     const char *host, *port;  /* copied */
-    struct tls_context *tls;  /* NULL: in clear; lasts as long as the link */
+    struct tls_context *tls;  /* NULL: in clear; shared */
     uint64_t connect_ms;      /* until it is ready, TLS included */
     void (*ready)(void *arg); /* once */
     /* A frame's content; lasts for the call. */

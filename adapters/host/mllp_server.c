@@ -180,6 +180,16 @@ static void quiesce(void *self)
         mllp_connection_update_reading(c);
 }
 
+static bool renew(void *self, char error[CAREHUB_ERROR_BYTES])
+{
+    struct mllp_server *server = self;
+    const struct listen_settings *s = &server->settings;
+    char why[CAREHUB_ERROR_BYTES / 2];
+    return !server->tls ||
+           tls_context_renew(&server->tls, s->tls_certificate, s->tls_key, s->tls_client_ca, why, sizeof why) ||
+           settings_complain(error, "in/mllp", "%s", why);
+}
+
 const struct transport_in transport_in_mllp = {
     .name = "mllp",
     .check = check,
@@ -189,4 +199,5 @@ const struct transport_in transport_in_mllp = {
     .answered = answered,
     .quiesce = quiesce,
     .close = server_close,
+    .renew = renew,
 };

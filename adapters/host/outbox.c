@@ -41,6 +41,16 @@ void outbox_settled(struct outbox *self, const struct carehub_message *message)
     note(self, &name);
 }
 
+bool outbox_is_settled(const struct outbox *self, const struct carehub_message *message)
+{
+    struct journal_name name;
+    journal_name_of(self->journal, message, &name);
+    for (size_t i = 0; i < self->n_notes; i++)
+        if (memcmp(&self->notes[i], &name, sizeof name) == 0)
+            return true;
+    return journal_is_settled(self->journal, &name);
+}
+
 /* ---- What is not settled ----------------------------------------------------------------------------------------------- */
 
 static void on_published(struct publisher_wait *wait, enum carehub_fault fault, const char *text);

@@ -27,6 +27,9 @@ void outbox_close(struct outbox **self);
 /* What this message gave needs no more looking after. */
 void outbox_settled(struct outbox *self, const struct carehub_message *message);
 
+/* Whether that is so: the hub has it, or the spool. */
+bool outbox_is_settled(const struct outbox *self, const struct carehub_message *message);
+
 /* To be called often, with the loop's clock. `sends`: what is unsettled may be published. */
 void outbox_tick(struct outbox *self, uint64_t now_ms, bool sends);
 

@@ -68,6 +68,14 @@ static void wait_for(struct outlet *self, uint32_t units)
     uv_timer_start(&self->pause, on_pause_over, (uint64_t)units * self->options.back_off_ms, 0);
 }
 
+/* Nor before the receiver wants to be asked again. */
+static void wait_as_asked(struct outlet *self)
+{
+    uint64_t asked_ms = self->transport->asked_wait_ms ? self->transport->asked_wait_ms(self->transport_self) : 0;
+    if (asked_ms > uv_timer_get_due_in(&self->pause))
+        uv_timer_start(&self->pause, on_pause_over, asked_ms, 0);
+}
+
 /* The n-th pause, from 0. */
 static void pause_for(struct outlet *self, unsigned n)
 {
@@ -141,6 +149,7 @@ static void is_down(struct outlet *self, struct outlet_delivery *delivery, const
         pause_for(self, self->downs - BACK_OFFS);
         inbox_refused(self->inbox, delivery, code, false);
     }
+    wait_as_asked(self);
     self->downs++;
 }
 
@@ -341,6 +350,16 @@ static void close_transport(struct outlet *self)
 static void on_stop(uv_timer_t *timer)
 {
     close_transport(timer->data);
+}
+
+bool outlet_renew(struct outlet *self)
+{
+    char error[CAREHUB_ERROR_BYTES];
+    if (!self->transport_self || !self->transport->renew || self->transport->renew(self->transport_self, error))
+        return true;
+    LOG_LINE(LOG_LEVEL_ERROR, "certificates: inbox %s: %s; what was read before stays in force", self->inbox_name,
+             error);
+    return false;
 }
 
 void outlet_quiesce(struct outlet *self)

@@ -73,6 +73,8 @@ bool outlet_check(const struct carehub_format *format, const struct carehub_sett
 /* Subscribes and starts. NULL with `error` set. */
 struct outlet *outlet_new(uv_loop_t *loop, const struct outlet_options *options, char error[CAREHUB_ERROR_BYTES]);
 
+/* Has its transport read certificates anew. False when it cannot: that is logged, and nothing has changed. */
+bool outlet_renew(struct outlet *self);
 /* Takes nothing new. What is being sent may be finished; what is not is left for the next start. */
 void outlet_quiesce(struct outlet *self);
 /* Nothing is being sent. So at the latest OUTLET_STOP_MS after outlet_quiesce. */

@@ -39,7 +39,8 @@ static void on_batch(void *arg, bool begins)
 
 static void prune(struct subscriptions *self)
 {
-    int64_t before = wall_clock_ms() - self->settings.keep_days * DAY_MS;
+    int64_t now_ms = self->time_ms ? self->time_ms(self->time_arg) : wall_clock_ms();
+    int64_t before = now_ms - self->settings.keep_days * DAY_MS;
     if (store_prune(self->store, before, (uint64_t)self->settings.keep_events) < 0)
         LOG_LINE(LOG_LEVEL_ERROR, "%s", store_error(self->store));
     for (struct feed *feed = self->feeds, *next; feed; feed = next) {
@@ -142,6 +143,8 @@ struct subscriptions *subscriptions_new(uv_loop_t *loop, const struct subscripti
     self->loop = loop;
     self->format = options->format;
     self->format_self = options->format_self;
+    self->time_ms = options->time_ms;
+    self->time_arg = options->time_arg;
     self->departures = (uint64_t)wall_clock_ms() << 20; /* grows over restarts too */
     if (!writes_fhir(options->format, error) || !set_up(self, options, error)) {
         subscriptions_close(&self);

@@ -39,6 +39,8 @@ struct subscriptions_options {
     const void *format_self;
     void *http;           /* what transport_in_http.open gave; outlives this */
     const char *endpoint; /* of that transport: "http://127.0.0.1:8080/", for links when base-url is not set */
+    int64_t (*time_ms)(void *time_arg); /* what time it is, for judging what is old; NULL: the wall clock's */
+    void *time_arg;
 };
 
 /* Reads and checks the section alone. */

@@ -54,6 +54,7 @@ static void news_free(struct news *news)
     if (news->delivery.event)
         carehub__v1__event__free_unpacked(news->delivery.event, NULL);
     free(news->delivery.bytes);
+    free(news->delivery.verified_by);
     free(news->ask);
     free(news);
 }
@@ -85,8 +86,9 @@ static void on_delivery(void *arg, carehub_subscription *subscription, const str
         .event = carehub__v1__event__unpack(NULL, delivery->size, delivery->bytes),
         .bytes = malloc(delivery->size + 1),
         .len = delivery->size,
+        .verified_by = strdup(delivery->verified_by ? delivery->verified_by : ""),
     };
-    if (!news->delivery.event || !news->delivery.bytes) {
+    if (!news->delivery.event || !news->delivery.bytes || !news->delivery.verified_by) {
         news_free(news);
         return;
     }

@@ -27,6 +27,7 @@ struct hub_delivery {
     uint64_t number;
     uint32_t attempt;
     bool notice;
+    char *verified_by;         /* malloc'd; or NULL */
     Carehub__V1__Event *event; /* carehub__v1__event__free_unpacked */
     uint8_t *bytes;            /* the same, serialised; malloc'd */
     size_t len;

@@ -27,6 +27,8 @@ struct subscriptions {
     bool in_batch;       /* the store is in a transaction, for what comes from the hub */
     bool batch_lost;     /* something in it could not be kept */
     uint64_t notified, unwritten, failures;
+    int64_t (*time_ms)(void *time_arg); /* or NULL */
+    void *time_arg;
 };
 
 /* ---- The life of one subscription (subscription_feed.c) --------------------------------------------------------- */

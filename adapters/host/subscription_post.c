@@ -174,6 +174,9 @@ static void fail(struct feed *self, enum feed_posting what, const struct http_re
 {
     char error[SUBSCRIPTION_ERROR_BYTES];
     failed_once(self);
+    uint64_t asked = uv_now(self->owner->loop) + answer->retry_after_ms;
+    if (self->retry_at < asked)
+        self->retry_at = asked;
     bool patient = uv_now(self->owner->loop) - self->failing_since < (uint64_t)self->owner->settings.patience_ms;
     LOG_LINE(LOG_LEVEL_DEBUG, "subscription %s: %s", self->record.id, answer->text);
     if (what != POST_HANDSHAKE && patient)

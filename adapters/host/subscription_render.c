@@ -9,6 +9,7 @@
 #include <json-c/json_tokener.h>
 
 #include "eventid.h"
+#include "fhir_write.h"
 #include "pbjson.h"
 
 static enum carehub_written complain(struct carehub_problem *problem, const char *what)
@@ -41,13 +42,27 @@ static enum carehub_written take_document(const struct carehub_parcel *parcel, s
     return out->document ? CAREHUB_WRITTEN : complain(problem, "out of memory");
 }
 
+/* As it came first, or only when it had been verified: then it is kept under that message's id. */
+static bool find_stored(struct subscriptions *owner, int64_t key, const ProtobufCBinaryData *id,
+                        struct store_event *stored)
+{
+    Carehub__V1__Event named = CAREHUB__V1__EVENT__INIT;
+    uint8_t verified[EVENTID_BYTES];
+    if (id->len != EVENTID_BYTES)
+        return false;
+    named.id = *id;
+    fhir_message_id(&named, "somebody", verified);
+    return store_event_of_id(owner->store, key, id->data, stored) ||
+           store_event_of_id(owner->store, key, verified, stored);
+}
+
 /* What it corrects, as this subscriber got it. */
 static Carehub__V1__Event *original_of(struct subscriptions *owner, int64_t key, const Carehub__V1__Event *event)
 {
     const ProtobufCBinaryData *id = event->retracts.len == EVENTID_BYTES ? &event->retracts : &event->amends;
     struct store_event stored;
     Carehub__V1__Event *original = NULL;
-    if (id->len != EVENTID_BYTES || !store_event_of_id(owner->store, key, id->data, &stored))
+    if (!find_stored(owner, key, id, &stored))
         return NULL;
     if (stored.event)
         original = carehub__v1__event__unpack(NULL, stored.event_len, stored.event);
@@ -67,6 +82,7 @@ enum carehub_written subscription_render(struct subscriptions *owner, int64_t ke
         .number = ++owner->departures,
         .attempt = delivery->attempt,
         .now_ms = wall_clock_ms(),
+        .verified_by = delivery->verified_by,
     };
     struct carehub_parcel parcel = {0};
     enum carehub_written written = owner->format->write(owner->format_self, &departure, &parcel);

@@ -74,6 +74,8 @@ static const char *const sql[STORE_STATEMENTS] = {
     [STORE_SQL_PRUNE_OLD] = "DELETE FROM event WHERE made_ms < ?1",
     [STORE_SQL_PRUNE_MANY] = "DELETE FROM event WHERE delivered = 1 AND number <="
                              " (SELECT events FROM subscription WHERE key = event.subscription) - ?1",
+    [STORE_SQL_PERSON] = "SELECT subscription, number, id, event, document FROM event",
+    [STORE_SQL_PERSON_BLANK] = "UPDATE event SET event = NULL, document = NULL WHERE subscription = ?1 AND number = ?2",
 };
 
 /* ---- Opening ---------------------------------------------------------------------------------------------------- */

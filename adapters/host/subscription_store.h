@@ -107,4 +107,10 @@ bool store_event_of_id(struct subscription_store *self, int64_t key, const uint8
  * Returns how many, or -1. */
 int store_prune(struct subscription_store *self, int64_t before_ms, uint64_t keep);
 
+struct person;
+/* Takes the content of all events that are about a person away, and writes the file anew, so that nothing of it is left
+ * there. `only_count`: nothing is changed. False: not all of it was done; doing it again is right. */
+bool store_person_forget(struct subscription_store *self, const struct person *person, bool only_count,
+                         uint64_t *count);
+
 #endif

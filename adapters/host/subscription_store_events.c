@@ -5,8 +5,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-/* What seals an event is bound to: its subscription, and its own id. */
-static void name_of(int64_t key, const uint8_t id[EVENTID_BYTES], uint8_t name[SEAL_NAME_BYTES])
+void store_event_name(int64_t key, const uint8_t id[EVENTID_BYTES], uint8_t name[SEAL_NAME_BYTES])
 {
     memset(name, 0, SEAL_NAME_BYTES);
     memcpy(name, id, EVENTID_BYTES);
@@ -36,7 +35,7 @@ static bool read_event(struct subscription_store *self, sqlite3_stmt *s, int64_t
     if (!damaged) {
         memcpy(event->id, sqlite3_column_blob(s, 1), EVENTID_BYTES);
         snprintf(event->type, sizeof event->type, "%s", type ? type : "");
-        name_of(key, event->id, name);
+        store_event_name(key, event->id, name);
         event->event = store_unsealed(self, s, 6, "event", name, &event->event_len, &damaged);
         event->document = store_unsealed(self, s, 7, "document", name, &event->document_len, &damaged);
     }
@@ -111,7 +110,7 @@ static bool write_event(struct subscription_store *self, enum store_statement wh
 {
     uint8_t name[SEAL_NAME_BYTES];
     sqlite3_stmt *s = store_sql(self, which);
-    name_of(key, event->id, name);
+    store_event_name(key, event->id, name);
     sqlite3_bind_int64(s, 1, key);
     sqlite3_bind_int64(s, 2, (int64_t)event->number);
     sqlite3_bind_blob(s, 3, event->id, EVENTID_BYTES, SQLITE_TRANSIENT);

@@ -24,6 +24,8 @@ enum store_statement {
     STORE_SQL_EVENT_OF_ID,
     STORE_SQL_PRUNE_OLD,
     STORE_SQL_PRUNE_MANY,
+    STORE_SQL_PERSON,
+    STORE_SQL_PERSON_BLANK,
     STORE_STATEMENTS
 };
 
@@ -33,6 +35,9 @@ struct subscription_store {
     struct seal *seal;
     char error[STORE_ERROR_BYTES];
 };
+
+/* What seals an event is bound to: its subscription, and its own id. */
+void store_event_name(int64_t key, const uint8_t id[EVENTID_BYTES], uint8_t name[SEAL_NAME_BYTES]);
 
 /* Notes what SQLite says; returns false. `what`: the store cannot "be read". */
 bool store_failed(struct subscription_store *self, const char *what);

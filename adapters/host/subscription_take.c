@@ -5,6 +5,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "fhir_write.h"
 #include "log_line.h"
 
 /* ---- In hand ---------------------------------------------------------------------------------------------------- */
@@ -94,7 +95,8 @@ static void on_delivered(void *arg, struct hub_delivery *delivery)
     struct carehub_problem problem = {.what = "the event has no id"};
     enum carehub_written written = CAREHUB_WRITTEN_ERROR;
     if (delivery->event->id.len == EVENTID_BYTES) {
-        memcpy(event.id, delivery->event->id.data, EVENTID_BYTES);
+        /* When somebody has verified it, it comes a second time, and is something new. */
+        fhir_message_id(delivery->event, delivery->notice ? "" : delivery->verified_by, event.id);
         written = subscription_render(self->owner, self->record.key, delivery, &event, &problem);
     }
     if (written == CAREHUB_WRITTEN) {

@@ -136,6 +136,27 @@ void tls_context_destroy(struct tls_context **self)
     *self = NULL;
 }
 
+struct tls_context *tls_context_share(const struct tls_context *self)
+{
+    struct tls_context *shared = calloc(1, sizeof *shared);
+    if (!shared)
+        return NULL;
+    *shared = *self;
+    SSL_CTX_up_ref(shared->ctx);
+    return shared;
+}
+
+bool tls_context_renew(struct tls_context **self, const char *certificate, const char *key, const char *ca, char *error,
+                       size_t error_size)
+{
+    struct tls_context *renewed = tls_context_new((*self)->server, certificate, key, ca, error, error_size);
+    if (!renewed)
+        return false;
+    tls_context_destroy(self); /* streams hold on to OpenSSL's part of it */
+    *self = renewed;
+    return true;
+}
+
 /* ---- Streams ---------------------------------------------------------------------------------------------------- */
 
 /* Whom a client expects: a name, which the server is also told, or an address. */

@@ -15,6 +15,12 @@ struct tls_stream;
 struct tls_context *tls_context_new(bool server, const char *certificate, const char *key, const char *ca, char *error,
                                     size_t error_size);
 void tls_context_destroy(struct tls_context **self);
+/* The same once more, to be destroyed by itself: it stays when the first is replaced. NULL without memory. */
+struct tls_context *tls_context_share(const struct tls_context *self);
+/* Reads the files anew, for streams that begin from now on; those that there are keep what they began with. False with
+ * error: nothing has changed. */
+bool tls_context_renew(struct tls_context **self, const char *certificate, const char *key, const char *ca, char *error,
+                       size_t error_size);
 
 /* `host`: of a client, the name or address that the server's certificate must be for. NULL without memory. */
 struct tls_stream *tls_stream_new(struct tls_context *context, const char *host);

@@ -6,6 +6,7 @@
 
 #include "log_line.h"
 #include "memory.h"
+#include "shown_id.h"
 #include "utf8.h"
 
 void problem_text(const struct carehub_problem *problem, char *out, size_t size)
@@ -67,6 +68,10 @@ static void terminate(struct carehub_message *m)
     end_text(m->problem.where, sizeof m->problem.where);
     end_text(m->problem.what, sizeof m->problem.what);
     end_text(m->problem.rule, sizeof m->problem.rule);
+    /* These are shown; that they quote nothing is the format's to see to, and this in case it does. */
+    shown_blot(m->kind);
+    shown_blot(m->problem.where);
+    shown_blot(m->problem.what);
 }
 
 static void name_reason(struct carehub_message *m)

@@ -41,6 +41,9 @@ struct transport_in_options {
     transport_notice_fn *notice;
     transport_get_fn *get; /* HTTP only */
     void *arg;
+    /* What time it is, for judging what is old (journal_time); NULL: nothing is ever old. */
+    int64_t (*time_ms)(void *time_arg);
+    void *time_arg;
 };
 
 struct transport_in {
@@ -60,6 +63,9 @@ struct transport_in {
     void (*quiesce)(void *self);
     /* Closes, in the course of the loop's next turns, then frees itself. All arrivals have been answered before. */
     void (*close)(void *self);
+    /* Reads certificates, keys and authorities anew, for connections that begin from now on. False with error: what it
+     * had stays in force. NULL: it has none. */
+    bool (*renew)(void *self, char error[CAREHUB_ERROR_BYTES]);
 };
 
 /* ---- Out -------------------------------------------------------------------------------------------------------- */
@@ -91,6 +97,11 @@ struct transport_out {
                  void *arg);
     /* Gives up what is being sent (done is not called any more) and closes, in the loop's next turns. */
     void (*close)(void *self);
+    /* How long the receiver asked to be left alone when it answered DOWN last; 0: it did not say. NULL: it cannot say.
+     */
+    uint64_t (*asked_wait_ms)(const void *self);
+    /* As of transport_in. */
+    bool (*renew)(void *self, char error[CAREHUB_ERROR_BYTES]);
 };
 
 extern const struct transport_in transport_in_mllp, transport_in_http, transport_in_folder;

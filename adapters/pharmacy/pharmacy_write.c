@@ -18,12 +18,13 @@ static enum carehub_written fail(struct carehub_parcel *parcel, const char *wher
     return CAREHUB_WRITTEN_ERROR;
 }
 
-static enum carehub_written finish(const Carehub__V1__Event *event, const char *ending, struct carehub_parcel *parcel)
+static enum carehub_written finish(const uint8_t id[EVENTID_BYTES], const Carehub__V1__Event *event, const char *ending,
+                                   struct carehub_parcel *parcel)
 {
-    char id[EVENTID_TEXT_CHARS];
-    eventid_format(event->id.data, id);
+    char text[EVENTID_TEXT_CHARS];
+    eventid_format(id, text);
     snprintf(parcel->kind, sizeof parcel->kind, "%s", event_type_name(event->type));
-    snprintf(parcel->file_name, sizeof parcel->file_name, "%s-%s%s", id, parcel->kind, ending);
+    snprintf(parcel->file_name, sizeof parcel->file_name, "%s-%s%s", text, parcel->kind, ending);
     return CAREHUB_WRITTEN;
 }
 
@@ -35,7 +36,9 @@ static enum carehub_written write_fhir(const struct pharmacy *self, const struct
                                      .name = self->name,
                                      .receiver_endpoint = receiver->endpoint,
                                      .receiver_name = receiver->name,
-                                     .now_ms = departure->now_ms};
+                                     .now_ms = departure->now_ms,
+                                     .verified_by = departure->notice ? "" : departure->verified_by};
+    uint8_t id[EVENTID_BYTES];
     struct problems problems = {0};
     size_t len = 0;
     bool medication = event->type == CAREHUB__V1__EVENT_TYPE__MEDICATION_CHANGED;
@@ -55,8 +58,9 @@ static enum carehub_written write_fhir(const struct pharmacy *self, const struct
         return fail(parcel, "", problems.count > 0 ? problems.list[0].diagnostics : "out of memory");
     parcel->len = len;
     parcel->content_type = "application/fhir+json";
-    eventid_format(event->id.data, parcel->native_id);
-    return finish(event, ".json", parcel);
+    fhir_message_id(event, route.verified_by, id);
+    eventid_format(id, parcel->native_id);
+    return finish(id, event, ".json", parcel);
 }
 
 static enum carehub_written write_kmehr(const struct pharmacy *self, const struct pharmacy_receiver *receiver,
@@ -78,7 +82,7 @@ static enum carehub_written write_kmehr(const struct pharmacy *self, const struc
         return fail(parcel, "", "out of memory");
     parcel->content_type = "application/xml";
     snprintf(parcel->native_id, sizeof parcel->native_id, "%s", id);
-    return finish(departure->event, ".xml", parcel);
+    return finish(departure->event->id.data, departure->event, ".xml", parcel);
 }
 
 enum carehub_written pharmacy_write(const void *self, const struct carehub_departure *departure,

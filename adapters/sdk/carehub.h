@@ -182,6 +182,14 @@ CAREHUB_API void carehub_spool_on_settled(carehub_client *client, carehub_settle
 typedef bool carehub_refused_fn(void *arg, const Carehub__V1__Error *error, const uint8_t *event, size_t size);
 CAREHUB_API int carehub_spool_refused(const char *spool_dir, const char *key_file, carehub_refused_fn *fn, void *arg);
 
+/* Takes the events for which fn says true out of a spool that no client has open, for good: those that wait, those that
+ * are settled but still in a file, those that the hub refused, and those in damaged files (of which nothing is kept
+ * then but what can be read). Returns how many in *count; with only_count nothing is changed, and fn is called once for
+ * each event, otherwise it may be called twice. */
+typedef bool carehub_choose_fn(void *arg, const uint8_t *event, size_t size);
+CAREHUB_API int carehub_spool_forget(const char *spool_dir, const char *key_file, carehub_choose_fn *fn, void *arg,
+                                     bool only_count, uint64_t *count);
+
 /* ---- Receiving -------------------------------------------------------------------------------------------------- */
 
 typedef struct carehub_subscription carehub_subscription;

@@ -98,6 +98,16 @@ void merkle_append(struct merkle_frontier *frontier, const struct merkle_hash *l
     frontier->size++;
 }
 
+bool merkle_frontier_read(struct merkle_frontier *frontier, const struct merkle_source *source, uint64_t size)
+{
+    frontier->size = 0;
+    for (unsigned level = 0; level < MERKLE_LEVELS; level++)
+        if (size >> level & 1 && !source->node(source->ctx, level, (size >> level) - 1, &frontier->nodes[level]))
+            return false;
+    frontier->size = size;
+    return true;
+}
+
 static bool frontier_node(void *ctx, unsigned level, uint64_t index, struct merkle_hash *hash)
 {
     const struct merkle_frontier *frontier = ctx;

@@ -67,6 +67,8 @@ struct merkle_frontier {
 };
 
 void merkle_append(struct merkle_frontier *frontier, const struct merkle_hash *leaf);
+/* The tree of the first `size` leaves, from its complete subtrees. False: the source failed. */
+bool merkle_frontier_read(struct merkle_frontier *frontier, const struct merkle_source *source, uint64_t size);
 void merkle_frontier_root(const struct merkle_frontier *frontier, struct merkle_hash *root);
 
 /* Hashes n hashes, a power of two, in place, up to the root of their subtree. */

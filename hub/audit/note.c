@@ -229,7 +229,7 @@ static bool verify_cosignature(const struct vkey *vkey, const struct note *note,
     uint64_t time = 0;
     for (int i = 0; i < NOTE_TIME_BYTES; i++)
         time = time << 8 | signature->bytes[i];
-    if (time > INT64_MAX)
+    if (time == 0 || time > INT64_MAX) /* tlog-witness: a cosignature of a checkpoint has a time */
         return false;
     size_t used = (size_t)snprintf(head, sizeof head, "cosignature/v1\ntime %" PRIu64 "\n", time);
     char *message = malloc(used + note->text_size);

@@ -83,13 +83,50 @@ bool tile_put(int directory, const struct tile *tile, const void *bytes)
 
 void tile_remove_partial(int directory, int level, uint64_t index)
 {
+    char path[TILE_PATH_BYTES], parent[TILE_PATH_BYTES];
+    snprintf(parent, sizeof parent, "%s.p", tile_path(&(struct tile){level, index, TILE_WIDTH}, path));
+    if (unlinkat(directory, parent, AT_REMOVEDIR) == 0 || errno == ENOENT)
+        return; /* there are none */
+    for (unsigned width = 1; width < TILE_WIDTH; width++)
+        unlinkat(directory, tile_path(&(struct tile){level, index, width}, path), 0);
+    unlinkat(directory, parent, AT_REMOVEDIR); /* what stays is no harm: the full tile counts */
+}
+
+/* Removes a tile's file, and the directories above it that are empty then. */
+static bool remove_tile(int directory, int level, uint64_t index)
+{
     char path[TILE_PATH_BYTES];
-    for (unsigned width = 1; width < TILE_WIDTH; width++) {
-        tile_path(&(struct tile){level, index, width}, path);
-        unlinkat(directory, path, 0);
+    tile_path(&(struct tile){level, index, TILE_WIDTH}, path);
+    tile_remove_partial(directory, level, index);
+    if (unlinkat(directory, path, 0) != 0 && errno != ENOENT)
+        return false;
+    do
+        *strrchr(path, '/') = '\0';
+    while (strchr(path, '/') != strrchr(path, '/') && unlinkat(directory, path, AT_REMOVEDIR) == 0);
+    return true;
+}
+
+bool tile_remove_pruned(int directory, uint64_t bundle)
+{
+    uint64_t ends = bundle + 1; /* a tile of level n ends where 256^n of them do */
+    bool removed = remove_tile(directory, TILE_ENTRIES, bundle);
+    for (int level = 0; removed && level < TILE_LEVELS; level++, ends /= TILE_WIDTH) {
+        removed = remove_tile(directory, level, ends - 1);
+        if (ends % TILE_WIDTH != 0)
+            break;
     }
-    *strrchr(path, '/') = '\0';
-    unlinkat(directory, path, AT_REMOVEDIR); /* what stays is no harm: the full tile counts */
+    return removed;
+}
+
+static bool edge_node(void *ctx, unsigned level, uint64_t index, struct merkle_hash *hash)
+{
+    const struct tile_writer *writer = ctx;
+    unsigned above = level % TILE_HEIGHT;
+    size_t n = (size_t)1 << above, first = (size_t)((index << above) % TILE_WIDTH);
+    struct merkle_hash folded[TILE_WIDTH / 2];
+    memcpy(folded, writer->levels[level / TILE_HEIGHT].hashes + first, n * sizeof *folded);
+    merkle_fold(folded, n, hash);
+    return true;
 }
 
 /* ---- Opening ---------------------------------------------------------------------------------------------------- */
@@ -112,7 +149,7 @@ static bool read_edge(struct tile_writer *writer, uint64_t size, const struct ti
     return true;
 }
 
-bool tile_writer_open(struct tile_writer *writer, const char *path, uint64_t size, const struct merkle_hash *root)
+static bool open_directory(struct tile_writer *writer, const char *path, uint64_t size)
 {
     *writer = (struct tile_writer){.directory = -1, .path = strdup(path), .size = size};
     if (!writer->path)
@@ -120,8 +157,51 @@ bool tile_writer_open(struct tile_writer *writer, const char *path, uint64_t siz
     if (mkdir(path, 0755) != 0 && errno != EEXIST)
         return failed(writer, "cannot make the directory %s: %s", path, strerror(errno));
     writer->directory = open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-    if (writer->directory < 0)
-        return failed(writer, "cannot open the directory %s: %s", path, strerror(errno));
+    return writer->directory >= 0 || failed(writer, "cannot open the directory %s: %s", path, strerror(errno));
+}
+
+bool tile_writer_begin(struct tile_writer *writer, const char *path, uint64_t size, struct tile_nodes *before)
+{
+    assert(size % TILE_WIDTH == 0);
+    if (!open_directory(writer, path, size))
+        return false;
+    for (int level = 1; level < TILE_LEVELS; level++) { /* of level 0, and of the entries, nothing is left over */
+        uint64_t nodes = size >> (TILE_HEIGHT * level);
+        char name[TILE_PATH_BYTES];
+        writer->levels[level - 1].index = writer->levels[level - 1].partial_index = nodes;
+        writer->levels[level].width = (unsigned)(nodes % TILE_WIDTH);
+        const struct merkle_hash *hashes =
+            writer->levels[level].width > 0 ? tile_hashes(before, level, nodes / TILE_WIDTH) : NULL;
+        if (hashes)
+            memcpy(writer->levels[level].hashes, hashes, writer->levels[level].width * sizeof *hashes);
+        else if (writer->levels[level].width > 0)
+            return failed(writer, "%s of the log before is missing or not of its size",
+                          tile_path(&before->missing, name));
+    }
+    return true;
+}
+
+/* The hashes of the last tile are known to be right; the entries beside them are what they are of. */
+static bool bundle_is_sound(struct tile_writer *writer)
+{
+    struct tile tile = {TILE_ENTRIES, writer->levels[0].index, writer->levels[0].width};
+    char path[TILE_PATH_BYTES];
+    for (unsigned i = 0; i < tile.width; i++) {
+        const uint8_t *leaf = bundle_leaf(writer->bundle, i);
+        struct merkle_hash hash;
+        if (leaf)
+            merkle_leaf(leaf, LEAF_DATA_BYTES, &hash);
+        if (!leaf || !merkle_equal(&hash, &writer->levels[0].hashes[i]))
+            return failed(writer, "%s/%s is damaged: it has another entry %u than the tree", writer->path,
+                          tile_path(&tile, path), i);
+    }
+    return true;
+}
+
+bool tile_writer_open(struct tile_writer *writer, const char *path, uint64_t size, const struct merkle_hash *root)
+{
+    if (!open_directory(writer, path, size))
+        return false;
     struct tile_source source = tile_source_directory(path);
     struct merkle_hash found;
     struct tile_nodes *nodes = malloc(sizeof *nodes);
@@ -133,7 +213,7 @@ bool tile_writer_open(struct tile_writer *writer, const char *path, uint64_t siz
     if (good && root && (!merkle_root(&tree, size, &found) || !merkle_equal(&found, root)))
         good = failed(writer, "the tiles in %s have another root than the checkpoint", path);
     free(nodes);
-    return good;
+    return good && (!root || bundle_is_sound(writer));
 }
 
 void tile_writer_close(struct tile_writer *writer)
@@ -171,14 +251,19 @@ static bool add_hash(struct tile_writer *writer, struct merkle_hash hash)
     return failed(writer, "the tree is full");
 }
 
+void bundle_put(uint8_t *bundle, unsigned at, const uint8_t leaf[LEAF_DATA_BYTES])
+{
+    uint8_t *entry = bundle + (size_t)at * BUNDLE_ENTRY_BYTES;
+    memcpy(entry, bundle_length, sizeof bundle_length);
+    memcpy(entry + sizeof bundle_length, leaf, LEAF_DATA_BYTES);
+}
+
 bool tile_writer_append(struct tile_writer *writer, const uint8_t (*leaves)[LEAF_DATA_BYTES], size_t n)
 {
     for (size_t i = 0; i < n; i++) {
         unsigned at = (unsigned)(writer->size % TILE_WIDTH);
-        uint8_t *entry = writer->bundle + (size_t)at * BUNDLE_ENTRY_BYTES;
         struct merkle_hash hash;
-        memcpy(entry, bundle_length, sizeof bundle_length);
-        memcpy(entry + sizeof bundle_length, leaves[i], LEAF_DATA_BYTES);
+        bundle_put(writer->bundle, at, leaves[i]);
         merkle_leaf(leaves[i], LEAF_DATA_BYTES, &hash);
         if (at == TILE_WIDTH - 1 &&
             !put_tile(writer, &(struct tile){TILE_ENTRIES, writer->size / TILE_WIDTH, TILE_WIDTH}, writer->bundle))
@@ -205,6 +290,45 @@ static bool put_partial(struct tile_writer *writer)
     return true;
 }
 
+/* Of the tiles of a level that are full, the last ones' roots are the hashes of the partial tile above. */
+static bool fold_level(struct tile_writer *writer, int level, const struct tile_source *source)
+{
+    struct merkle_hash hashes[TILE_WIDTH];
+    char path[TILE_PATH_BYTES];
+    for (unsigned i = 0; i < writer->levels[level].width; i++) {
+        struct tile below = {level - 1, writer->levels[level].index * TILE_WIDTH + i, TILE_WIDTH};
+        if (!source->read(source->ctx, &below, hashes[0].bytes))
+            return failed(writer, "%s/%s is missing or not of its size", writer->path, tile_path(&below, path));
+        merkle_fold(hashes, TILE_WIDTH, &writer->levels[level].hashes[i]);
+    }
+    return true;
+}
+
+bool tile_writer_mend(struct tile_writer *writer, const char *path, uint64_t size, const struct merkle_hash *root,
+                      const uint8_t (*leaves)[LEAF_DATA_BYTES])
+{
+    struct tile_source source = tile_source_directory(path);
+    struct merkle_hash found;
+    if (!open_directory(writer, path, size))
+        return false;
+    for (int level = 0; level < TILE_LEVELS; level++) {
+        uint64_t nodes = size >> (TILE_HEIGHT * level);
+        writer->levels[level].index = writer->levels[level].partial_index = nodes / TILE_WIDTH;
+        writer->levels[level].width = (unsigned)(nodes % TILE_WIDTH);
+        writer->levels[level].has_partial = writer->levels[level].width > 0;
+        if (level > 0 && !fold_level(writer, level, &source))
+            return false;
+    }
+    for (unsigned i = 0; i < writer->levels[0].width; i++) {
+        bundle_put(writer->bundle, i, leaves[i]);
+        merkle_leaf(leaves[i], LEAF_DATA_BYTES, &writer->levels[0].hashes[i]);
+    }
+    struct merkle_source edge = {edge_node, writer};
+    if (!merkle_root(&edge, size, &found) || !merkle_equal(&found, root))
+        return failed(writer, "the tiles in %s have another root than the checkpoint", path);
+    return put_partial(writer);
+}
+
 /* Only now that the full tile is durable. A crash in between leaves them to the next sync: the last checkpoint, from
  * which the writer goes on, still names the partial ones. */
 static void remove_full_partials(struct tile_writer *writer)
@@ -219,17 +343,6 @@ static void remove_full_partials(struct tile_writer *writer)
         writer->levels[level].has_partial = writer->levels[level].width > 0;
         writer->levels[level].partial_index = writer->levels[level].index;
     }
-}
-
-static bool edge_node(void *ctx, unsigned level, uint64_t index, struct merkle_hash *hash)
-{
-    const struct tile_writer *writer = ctx;
-    unsigned above = level % TILE_HEIGHT;
-    size_t n = (size_t)1 << above, first = (size_t)((index << above) % TILE_WIDTH);
-    struct merkle_hash folded[TILE_WIDTH / 2];
-    memcpy(folded, writer->levels[level / TILE_HEIGHT].hashes + first, n * sizeof *folded);
-    merkle_fold(folded, n, hash);
-    return true;
 }
 
 bool tile_writer_sync(struct tile_writer *writer, struct merkle_hash *root)

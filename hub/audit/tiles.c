@@ -1,6 +1,8 @@
 /* Names of tiles, and the tree that they hold. What writes them is tile_writer.c. */
 #include "tiles.h"
 
+#include "note.h"
+
 #include <assert.h>
 #include <errno.h>
 #include <fcntl.h>
@@ -28,6 +30,43 @@ const char *tile_path(const struct tile *tile, char path[TILE_PATH_BYTES])
     return path;
 }
 
+/* The digits of an index: groups of three, all but the last behind an 'x' and before a '/'. NULL: they are not. */
+static const char *index_parse(const char *at, uint64_t *index)
+{
+    *index = 0;
+    for (;;) {
+        bool more = *at == 'x';
+        at += more;
+        for (int i = 0; i < 3; i++, at++)
+            if (*at < '0' || *at > '9' || __builtin_mul_overflow(*index, 10, index) ||
+                __builtin_add_overflow(*index, (uint64_t)(*at - '0'), index))
+                return NULL;
+        if (!more)
+            return at;
+        if (*at++ != '/')
+            return NULL;
+    }
+}
+
+bool tile_parse(const char *path, struct tile *tile)
+{
+    static const char entries[] = "tile/entries/";
+    char again[TILE_PATH_BYTES];
+    uint64_t width = TILE_WIDTH;
+    bool bundle = strncmp(path, entries, sizeof entries - 1) == 0;
+    if (!bundle && (strncmp(path, "tile/", 5) != 0 || path[5] < '0' || path[5] >= '0' + TILE_LEVELS || path[6] != '/'))
+        return false;
+    tile->level = bundle ? TILE_ENTRIES : path[5] - '0';
+    const char *at = index_parse(path + (bundle ? sizeof entries - 1 : 7), &tile->index);
+    if (!at || tile->index > MERKLE_SIZE_MAX / TILE_WIDTH)
+        return false;
+    if (strncmp(at, ".p/", 3) == 0 &&
+        (!decimal_read(at + 3, strlen(at + 3), &width) || width == 0 || width >= TILE_WIDTH))
+        return false;
+    tile->width = (unsigned)width;
+    return strcmp(tile_path(tile, again), path) == 0; /* the one way to write it */
+}
+
 size_t tile_bytes(const struct tile *tile)
 {
     return tile->width * (tile->level == TILE_ENTRIES ? (size_t)BUNDLE_ENTRY_BYTES : (size_t)MERKLE_HASH_BYTES);
@@ -40,6 +79,16 @@ unsigned tile_width(int level, uint64_t index, uint64_t size)
     if (index > nodes / TILE_WIDTH || first >= nodes)
         return 0;
     return nodes - first < TILE_WIDTH ? (unsigned)(nodes - first) : TILE_WIDTH;
+}
+
+uint64_t tile_first(int level, uint64_t minimum)
+{
+    return (minimum >> (level == TILE_ENTRIES ? 0 : TILE_HEIGHT * level)) / TILE_WIDTH;
+}
+
+uint64_t tile_first_entry(uint64_t minimum)
+{
+    return tile_first(TILE_ENTRIES, minimum) * TILE_WIDTH;
 }
 
 /* ---- A directory ------------------------------------------------------------------------------------------------ */
@@ -65,9 +114,11 @@ static bool read_file(const char *directory, const struct tile *tile, uint8_t *b
 
 static bool directory_read(void *ctx, const struct tile *tile, uint8_t *bytes)
 {
-    const struct tile full = {tile->level, tile->index, TILE_WIDTH};
-    size_t size = tile_bytes(tile);
-    return read_file(ctx, tile, bytes, size) || (tile->width < TILE_WIDTH && read_file(ctx, &full, bytes, size));
+    struct tile wider = *tile;
+    bool read = read_file(ctx, tile, bytes, tile_bytes(tile));
+    for (wider.width = TILE_WIDTH; !read && wider.width > tile->width; wider.width--)
+        read = read_file(ctx, &wider, bytes, tile_bytes(tile));
+    return read;
 }
 
 struct tile_source tile_source_directory(const char *path)
@@ -86,8 +137,7 @@ void tile_nodes_init(struct tile_nodes *nodes, struct tile_source source, uint64
         nodes->read[level].tile = (struct tile){0};
 }
 
-/* The hashes of a tile, or NULL. */
-static const struct merkle_hash *tile_read(struct tile_nodes *nodes, int level, uint64_t index)
+const struct merkle_hash *tile_hashes(struct tile_nodes *nodes, int level, uint64_t index)
 {
     struct tile tile = {level, index, tile_width(level, index, nodes->size)};
     struct tile *held = &nodes->read[level].tile;
@@ -107,7 +157,7 @@ static bool node(void *ctx, unsigned level, uint64_t index, struct merkle_hash *
     struct tile_nodes *nodes = ctx;
     unsigned above = level % TILE_HEIGHT; /* the hashes of a tile */
     uint64_t first = index << above;
-    const struct merkle_hash *hashes = tile_read(nodes, (int)(level / TILE_HEIGHT), first / TILE_WIDTH);
+    const struct merkle_hash *hashes = tile_hashes(nodes, (int)(level / TILE_HEIGHT), first / TILE_WIDTH);
     struct merkle_hash folded[TILE_WIDTH / 2];
     size_t n = (size_t)1 << above;
     if (!hashes || first % TILE_WIDTH + n > nodes->read[level / TILE_HEIGHT].tile.width)

@@ -99,7 +99,12 @@ static bool check_patient(struct core *core, Carehub__V1__Event *event, uint64_t
                           "identifier %zu has no usable system", i);
         identifier->system = arena_strdup(&core->scratch, system);
         identifier->value = arena_strdup(&core->scratch, checked.value);
-        uint64_t number = persons_find(&core->persons, identifier);
+        bool damaged;
+        uint64_t number = persons_find(&core->persons, identifier, &damaged);
+        if (damaged) /* not kept would be silent */
+            return refuse(core, error, ERROR_CODE(INTERNAL), "patient.identifiers",
+                          "the hub's record of whose identifier %zu is, is damaged or was altered; tell the operator",
+                          i);
         if (number)
             number = persons_survivor(&core->persons, number, core->now_ms);
         if (number && *patient && number != *patient)

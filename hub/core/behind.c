@@ -3,6 +3,7 @@
  * has come is in the store, with what it made: after a crash it goes on from there. */
 #include "core_private.h"
 #include "keeping/keeping.h"
+#include "keeping/index.h"
 #include "keeping/tlog.h"
 #include "later/later.h"
 
@@ -14,20 +15,9 @@ enum {
     IDLE_MS = 10,
 };
 
-/* What is said of two records concerns both. */
-static void index_other(struct core *core, const Fact *fact, uint64_t place)
-{
-    const Carehub__V1__PatientRef *other = NULL;
-    if (fact->fact_case == CAREHUB__V1__FACT__FACT_PATIENTS_MERGED)
-        other = fact->patients_merged->merged;
-    if (fact->fact_case == CAREHUB__V1__FACT__FACT_PATIENTS_SEPARATED)
-        other = fact->patients_separated->merged;
-    if (other && other->number)
-        store_of_person_put(core->store, other->number, place);
-}
-
 static size_t index_some(struct core *core, size_t max)
 {
+    uint64_t persons[PERSON_NUMBERS_MAX];
     size_t n = 0;
     if (core->indexed_place >= core->last_place)
         return 0;
@@ -35,10 +25,9 @@ static size_t index_some(struct core *core, size_t max)
     for (; n < max && core->indexed_place < core->last_place; n++) {
         uint64_t place = ++core->indexed_place;
         const Entry *entry = entry_read(core, place, &core->scratch);
-        if (entry && entry->patient)
-            store_of_person_put(core->store, entry->patient, place);
-        if (entry && entry->what_case == CAREHUB__V1__ENTRY__WHAT_FACT)
-            index_other(core, entry->fact->fact, place);
+        size_t n_persons = entry ? entry_persons(entry, persons) : 0;
+        for (size_t i = 0; i < n_persons; i++)
+            store_of_person_put(core->store, persons[i], place);
         if (entry && place > core->unread_from_place)
             unread_note(core, entry);
         arena_reset(&core->scratch);
@@ -52,6 +41,7 @@ static size_t check_some(struct core *core, size_t max)
 {
     if (core->real_ms < core->next_scrub_ms)
         return 0;
+    core->scrub.pruned = core->pruned_place;
     if (scrub_some(&core->scrub, core->store, core->log, core->committed_place, max))
         return max;
     batch_open(core);

@@ -4,6 +4,7 @@
 #include <stdlib.h>
 
 #include "eventid.h"
+#include "keeping/index.h"
 #include "later/later.h"
 #include "query/query.h"
 
@@ -28,7 +29,7 @@ bool take_repeat(struct core *core, const ProtobufCBinaryData *id, const uint8_t
     if (!*found)
         return true;
     const Entry *entry = entry_read(core, place, &core->scratch);
-    if (!entry)
+    if (!entry || !entry_has_id(entry, id))
         return refuse(core, error, ERROR_CODE(INTERNAL), "id",
                       "the entry with this id cannot be read; tell the operator");
     bool same =
@@ -65,7 +66,7 @@ static enum original_is original_find(struct core *core, const struct admitted *
     const ProtobufCBinaryData *id = admitted->event->amends.len ? &admitted->event->amends : &admitted->event->retracts;
     *place = store_id_find(core->store, id->data);
     const Entry *entry = *place ? entry_read(core, *place, &core->scratch) : NULL;
-    if (!entry || entry->actor != admitted->author->number)
+    if (!entry || !entry_has_id(entry, id) || entry->actor != admitted->author->number)
         return ORIGINAL_NONE;
     if (entry->what_case == CAREHUB__V1__ENTRY__WHAT_NOT_KEPT)
         return ORIGINAL_NOT_KEPT;

@@ -10,6 +10,7 @@
 #include <sodium.h>
 
 #include "identifier.h"
+#include "keeping/erasure.h"
 #include "keeping/keeping.h"
 #include "keeping/tlog.h"
 #include "query/query.h"
@@ -122,6 +123,10 @@ uint64_t batch_append(struct core *core, Entry *entry, const struct person *pers
                       size_t payload_size)
 {
     assert(core->open);
+    uint8_t named_key[VAULT_KEY_BYTES];
+    uint64_t names = actor_named(entry);
+    if (names) /* what names an actor who is a natural person goes with that actor's key, all of it */
+        actor_key(core->store, names, named_key);
     if (!person && entry->patient) /* whatever is said of a person goes with that person's key */
         person = person_get(core, entry->patient);
     entry->format = 1;
@@ -134,10 +139,11 @@ uint64_t batch_append(struct core *core, Entry *entry, const struct person *pers
                                 .at_ms = entry->at_ms,
                                 .entry = packed,
                                 .entry_size = size,
-                                .subject = person ? person->number : 0,
+                                .names = names,
                                 .payload = payload,
                                 .payload_size = payload_size};
-    core->log->functions->append(core->log, &record, person ? person->key : core->hub_key);
+    core->log->functions->append(core->log, &record, names ? named_key : person ? person->key : core->hub_key);
+    sodium_memzero(named_key, sizeof named_key);
     tlog_leaf(core->tlog, entry->place, record.leaf);
     return entry->place;
 }
@@ -168,7 +174,10 @@ enum store_result entry_open(struct core *core, uint64_t place, struct arena *ar
     if ((*entry)->patient && !person)
         return STORE_NONE;
     memcpy(key, person ? person->key : core->hub_key, sizeof key);
-    result = core->log->functions->payload(core->log, key, arena, record);
+    if (record->names)
+        result = store_subject_key(core->store, record->names, key);
+    if (result == STORE_OK)
+        result = core->log->functions->payload(core->log, key, arena, record);
     sodium_memzero(key, sizeof key);
     return result;
 }
@@ -235,7 +244,10 @@ uint64_t patient_find(struct core *core, const Carehub__V1__PatientRef *ref)
     Carehub__V1__Identifier identifier = CAREHUB__V1__IDENTIFIER__INIT;
     identifier.system = system;
     identifier.value = checked.value;
-    uint64_t number = persons_find(&core->persons, &identifier);
+    bool damaged;
+    uint64_t number = persons_find(&core->persons, &identifier, &damaged);
+    if (damaged)
+        say(2, "the row that leads from an identifier to its person is damaged or was altered, and is not used");
     return ref->number && ref->number != number ? 0 : number;
 }
 
@@ -340,9 +352,12 @@ void core_commit(struct core *core, struct core_time now)
         drop_revoked(core);
     if (core->open && (now.real_ms >= commit_due_ms(core) || now.real_ms < core->opened_ms))
         commit_batch(core, now);
+    if (!core->open)
+        keys_change_now(core);
     speak(core);
     push_all(core);
     policy_diff_step(core);
+    report_run_step(core);
     verify_step(core);
     backup_step(core);
     arena_reset(&core->scratch);
@@ -357,7 +372,7 @@ void core_finish(struct core *core, struct core_time now)
 int64_t core_next_due_ms(const struct core *core)
 {
     if ((core->open && commit_due_ms(core) == 0) || core->n_endings > 0 || backup_copies(core) ||
-        ((core->n_ready > 0 || core->policy_diff || core->verify) &&
+        ((core->n_ready > 0 || core->policy_diff || core->report_run || core->verify) &&
          core->output.room(core->output.ctx) > DELIVER_FRAME_MAX_BYTES))
         return 0;
     int64_t due = core->next_retry_ms < core->next_sweep_ms ? core->next_retry_ms : core->next_sweep_ms;

@@ -66,6 +66,7 @@ struct core_tlog_config {
     const char *origin;     /* its name */
     uint32_t every_s;       /* a checkpoint is signed this long after the last one, if there is something new, … */
     uint32_t every_entries; /* … or when so many entries are */
+    bool prune;             /* files go with the entries that are no longer kept */
     const struct core_witness {
         const char *key, *url;
     } * witnesses;
@@ -73,6 +74,12 @@ struct core_tlog_config {
 };
 
 enum { CORE_ERROR_BYTES = 512 };
+
+/* LATER: it is being made from a passphrase, which takes a second; ask again. NONE: says why. */
+enum core_next { CORE_NEXT_THERE, CORE_NEXT_LATER, CORE_NEXT_NONE };
+/* Gives the key and how a passphrase became it (kdf->operations 0: it is a key). key NULL: says only whether there is
+ * one. On the core's thread, which it must not keep waiting. */
+typedef enum core_next core_next_key(void *ctx, uint8_t *key, struct keyring_kdf *kdf, char error[CORE_ERROR_BYTES]);
 
 struct core_config {
     const char *hub_name;
@@ -87,8 +94,8 @@ struct core_config {
     int64_t entry_kept_ms;         /* entries go when they are this old; 0: never */
     uint32_t commit_delay_us;      /* 0 in service; tests stretch the window between commit and confirm */
     const uint8_t *next_hub_key;   /* announced in each Welcome, or NULL */
-    /* Reads the key that the master key is to be changed to, when an operator asks for that; NULL: there is none. */
-    bool (*next_master_key)(void *ctx, uint8_t key[KEY_BYTES], char error[CORE_ERROR_BYTES]);
+    /* What the master key is to be changed to, when an operator asks for that; NULL: nothing. */
+    core_next_key *next_master_key;
     void *next_master_key_ctx;
     struct core_tlog_config tlog;
 };

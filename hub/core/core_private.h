@@ -125,10 +125,13 @@ struct core {
     int64_t payload_kept_ms, entry_kept_ms, next_retention_ms;
     uint64_t unread_from_place;
     uint64_t disk_reserve_bytes;
-    bool (*next_master_key)(void *ctx, uint8_t key[KEY_BYTES], char error[CORE_ERROR_BYTES]);
+    bool keys_asked;             /* there may be changes of keys to be made … */
+    uint64_t keys_changed_place; /* … behind this one */
+    core_next_key *next_master_key;
     void *next_master_key_ctx;
     bool disk_low;
     struct scrub scrub;
+    struct index_walk index_walk;       /* its last part (keeping/index.c) */
     int64_t scrubbed_ms, next_scrub_ms; /* when the last pass over all that is stored ended; when the next one is due */
 
     struct u64map sessions;
@@ -159,6 +162,7 @@ struct core {
     struct tlog *tlog;               /* the audit log; NULL: none is kept */
     struct verify *verify;           /* of the whole store, if one is under way */
     struct policy_diff *policy_diff; /* the one that is being worked on; NULL: none */
+    struct report_run *report_run;   /* pages of an access report that are still to be sent; NULL: none */
     struct backup *backup;           /* the one that is being made or fetched; NULL: none */
     int64_t backed_up_ms;
 

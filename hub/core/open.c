@@ -7,6 +7,8 @@
 #include <sodium.h>
 
 #include "eventid.h"
+#include "keeping/erasure.h"
+#include "keeping/index.h"
 #include "keeping/keeping.h"
 #include "keeping/tlog.h"
 #include "query/query.h"
@@ -110,11 +112,10 @@ static bool state_load(struct core *core, struct core_time now, char *error)
     core->scrubbed_ms = store_number_get(core->store, "scrubbed-ms", 0);
     core->next_scrub_ms = core->scrubbed_ms ? core->scrubbed_ms + SCRUB_EVERY_MS : 0;
     core->scrub.found = damage_found;
+    core->scrub.follows = index_follows;
+    core->scrub.person = index_follows_person;
+    core->scrub.rest = index_check_some;
     core->scrub.ctx = core;
-    if (store_subject_key(core->store, 0, core->hub_key) != STORE_OK) {
-        snprintf(error, CORE_ERROR_BYTES, "the hub's own payload key is damaged");
-        return false;
-    }
     persons_open(&core->persons, core->store);
     if (!registry_open(&core->registry, core->store, error, CORE_ERROR_BYTES) || !tail_verify(core, error))
         return false;
@@ -134,6 +135,11 @@ static bool open_all(struct core *core, const struct core_config *config, struct
         return false;
     backup_tidy(core);
     core->log = log_sqlite_open(core->store);
+    if (store_subject_key(core->store, 0, core->hub_key) != STORE_OK) {
+        snprintf(error, CORE_ERROR_BYTES, "the hub's own payload key is damaged");
+        return false;
+    }
+    convert_stored(core->store, core->log);
     core->tlog = tlog_new(core, &config->tlog);
     if (!state_load(core, now, error))
         return false;
@@ -178,6 +184,7 @@ void core_close(struct core **core_p)
         return;
     core_sessions_close(core);
     policy_diff_end(core);
+    report_run_end(core);
     verify_end(core);
     backup_end(core);
     events_forget(core);

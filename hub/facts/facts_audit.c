@@ -7,9 +7,10 @@ static bool check_log_resumed(struct fact_context *context)
     const Carehub__V1__LogResumed *resumed = context->message;
     struct tlog_view view;
     tlog_view(context->core->tlog, &view);
-    if (!view.lost)
+    if (!view.lost && !view.refuses)
         return REFUSE(context, INVALID, "fact",
-                      "there is nothing to resume: what was published of the audit log is what the hub has");
+                      "there is nothing to resume: what was published of the audit log is what the hub has, and no witness "
+                      "has refused it");
     if (resumed->reason[0] == '\0' || strlen(resumed->reason) > TEXT_MAX_BYTES)
         return REFUSE(context, INVALID, "reason", "say what happened, in 1 to %d bytes: it is recorded",
                       TEXT_MAX_BYTES);
@@ -23,6 +24,7 @@ void log_resumed_fill(struct core *core, Carehub__V1__LogResumed *resumed)
     resumed->lost_size = view.checkpoint.size;
     resumed->lost_root.len = MERKLE_HASH_BYTES;
     resumed->lost_root.data = arena_copy(&core->scratch, view.checkpoint.root.bytes, MERKLE_HASH_BYTES);
+    resumed->seen_size = view.refuses ? view.refuses->refused_size : 0;
     resumed->generation = tlog_next_generation(core->tlog);
 }
 

@@ -64,9 +64,17 @@ static bool check_erasure_confirmed(struct fact_context *context)
         return REFUSE(context, NOT_ALLOWED, "request",
                       "client %s asked for it itself: it takes two, and the other one confirms",
                       context->client->card->name);
-    if (card->n_numbers > 0 && !person_get(context->core, card->numbers[0]))
+    if (card->n_numbers == 0)
+        return true;
+    const struct person *person = person_deciding(context->core, card->numbers[0]);
+    uint64_t numbers[PERSON_NUMBERS_MAX];
+    if (!person)
         return REFUSE(context, UNKNOWN_NAME, "request", "this person has been erased already");
-    return true;
+    return person_numbers(context->core, person->number, numbers) < PERSON_NUMBERS_MAX ||
+           REFUSE(context, TOO_MANY, "request",
+                  "%d records or more have been merged into this person: separate those that are not the person's "
+                  "first",
+                  PERSON_NUMBERS_MAX);
 }
 
 static void apply_erasure_confirmed(struct fact_context *context)

@@ -27,12 +27,24 @@ static Carehub__V1__Identifier *normal(struct fact_context *context, const Careh
     return found;
 }
 
+/* Whose identifier it is, if anybody's. Of what is damaged nobody can tell: then it is nobody else's to have. */
+static bool check_sound(struct fact_context *context, const Carehub__V1__Identifier *identifier, uint64_t *number)
+{
+    bool damaged;
+    *number = persons_find(&context->core->persons, identifier, &damaged);
+    return !damaged || REFUSE(context, INTERNAL, "identifier",
+                              "the hub's record of whose identifier this is, is damaged or was altered: restore the "
+                              "database from a backup");
+}
+
 static bool check_free(struct fact_context *context, const Carehub__V1__Identifier *identifier)
 {
     Carehub__V1__Identifier *checked = normal(context, identifier);
     if (!checked)
         return false;
-    uint64_t taken = persons_find(&context->core->persons, checked);
+    uint64_t taken;
+    if (!check_sound(context, checked, &taken))
+        return false;
     return taken == 0 ? true
                       : REFUSE(context, INVALID, "identifier", "this identifier is already that of P%llu",
                                (unsigned long long)taken);
@@ -76,7 +88,10 @@ static bool check_identifier_removed(struct fact_context *context)
     Carehub__V1__Identifier *checked = normal(context, MESSAGE(context, IdentifierRemoved)->identifier);
     if (!checked)
         return false;
-    return persons_find(&context->core->persons, checked) == context->person->number
+    uint64_t number;
+    if (!check_sound(context, checked, &number))
+        return false;
+    return number == context->person->number
                ? true
                : REFUSE(context, UNKNOWN_NAME, "identifier", "this is not an identifier of P%llu",
                         (unsigned long long)context->person->number);
@@ -97,7 +112,9 @@ static bool check_alias(struct fact_context *context, const Carehub__V1__Patient
     if (!unknown || !unknown->identifier)
         return REFUSE(context, UNKNOWN_NAME, "patient",
                       "the hub does not know this person; give an identifier, or register the patient first");
-    return normal(context, unknown->identifier) != NULL;
+    const Carehub__V1__Identifier *checked = normal(context, unknown->identifier);
+    uint64_t number;
+    return checked && check_sound(context, checked, &number);
 }
 
 static size_t excluded_by_other(const struct fact_context *context, uint32_t *only_there)

@@ -1,5 +1,6 @@
 /* Facts about actors, clients, inboxes and the policy. */
 #include "facts.h"
+#include "keeping/erasure.h"
 
 #include <stdlib.h>
 
@@ -20,6 +21,9 @@ static bool check_actor_set(struct fact_context *context)
     if (set->n_identifiers > IDENTIFIERS_MAX)
         return REFUSE(context, TOO_MANY, "identifiers", "at most %d identifiers", IDENTIFIERS_MAX);
     context->actor = registry_actor_named(registry, set->name);
+    if (context->actor && actor_erased(context->core, context->actor->number))
+        return REFUSE(context, INVALID, "name",
+                      "the actor has been erased, and does not come back; register a new one");
     if (!context->actor && registry->n_actors >= ACTORS_MAX)
         return REFUSE(context, TOO_MANY, "name", "the hub has its most actors, %d", ACTORS_MAX);
     context->number = context->actor ? context->actor->number : (uint32_t)registry->n_actors + 1;

@@ -3,6 +3,7 @@
 #include "facts.h"
 
 #include "eventid.h"
+#include "keeping/index.h"
 #include "later/later.h"
 
 static bool is_professional(const struct actor *actor)
@@ -16,7 +17,7 @@ static Entry *event_of(struct core *core, const ProtobufCBinaryData *id)
 {
     uint64_t place = id->len == EVENTID_BYTES ? store_id_find(core->store, id->data) : 0;
     Entry *entry = place ? entry_read(core, place, &core->scratch) : NULL;
-    if (!entry || entry->what_case != CAREHUB__V1__ENTRY__WHAT_EVENT)
+    if (!entry || entry->what_case != CAREHUB__V1__ENTRY__WHAT_EVENT || !entry_has_id(entry, id))
         return NULL;
     decisions_since(core, entry);
     return entry;
@@ -42,13 +43,14 @@ static bool is_entitled(struct core *core, const Entry *event, uint32_t actor)
            decided.reason == REASON(INBOX_FULL) || decided.reason == REASON(PERSONAL_WITHOUT_INBOX);
 }
 
-static bool has_verified(struct core *core, uint64_t event_place, const char *name)
+static bool has_verified(struct core *core, const Entry *event, const char *name)
 {
     uint64_t place = 0;
-    while (store_steps_of(core->store, 0, STEP_LANE_VERIFIED, event_place, place, &place, 1) == 1) {
+    while (store_steps_of(core->store, 0, STEP_LANE_VERIFIED, event->place, place, &place, 1) == 1) {
         const Entry *entry = entry_read(core, place, &core->scratch);
         if (entry && entry->what_case == CAREHUB__V1__ENTRY__WHAT_FACT &&
             entry->fact->fact->fact_case == CAREHUB__V1__FACT__FACT_EVENT_VERIFIED &&
+            entry_has_id(event, &entry->fact->fact->event_verified->event_id) &&
             strcmp(entry->fact->fact->event_verified->actor_name, name) == 0)
             return true;
     }
@@ -86,7 +88,7 @@ static bool check_event_verified(struct fact_context *context)
         return REFUSE(context, INVALID, "eventId", "the event was corrected since: verify what took its place");
     if (!event->event->unverified || event->event->retracts)
         return REFUSE(context, INVALID, "eventId", "there is nothing to verify: a professional entered this event");
-    if (has_verified(core, event->place, context->actor->card->name))
+    if (has_verified(core, event, context->actor->card->name))
         return REFUSE(context, INVALID, "eventId", "%s has verified this event already", context->actor->card->name);
     context->person = person_get(core, event->patient);
     context->event = event;

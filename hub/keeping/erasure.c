@@ -5,6 +5,7 @@
 #include <sodium.h>
 
 #include "eventid.h"
+#include "index.h"
 #include "keeping.h"
 #include "later/later.h"
 
@@ -67,6 +68,7 @@ void erasure_begin(struct core *core, uint64_t request, uint64_t confirmed, uint
         card->n_numbers = person_numbers(core, person->number, numbers);
         card->numbers = numbers;
     }
+    merged_note_identifiers(core, card);
     for (size_t i = 0; i < card->n_numbers; i++)
         store_subject_erase(core->store, numbers[i]);
     if (card->actor)
@@ -75,6 +77,12 @@ void erasure_begin(struct core *core, uint64_t request, uint64_t confirmed, uint
     events_forget(core);
     put_card(core, WORK_ERASURE, core->now_ms, confirmed, card);
     core->next_behind_ms = 0;
+}
+
+/* Of those who were erased by older versions nothing stayed at all. */
+static bool is_there(enum store_result subject)
+{
+    return subject != STORE_ERASED && subject != STORE_NONE;
 }
 
 Carehub__V1__Reason event_gone(struct core *core, uint64_t place)
@@ -86,7 +94,7 @@ Carehub__V1__Reason event_gone(struct core *core, uint64_t place)
                              ? carehub__v1__entry__unpack(&core->scratch.protobuf, record.entry_size, record.entry)
                              : NULL;
     if (result == STORE_ERASED ||
-        (entry && entry->patient && store_subject_key(core->store, entry->patient, key) == STORE_NONE))
+        (entry && entry->patient && !is_there(store_subject_key(core->store, entry->patient, key))))
         return REASON(END_ERASED);
     sodium_memzero(key, sizeof key);
     return (entry && !record.payload_kept) || (result == STORE_NONE && place <= core->pruned_place)
@@ -102,16 +110,6 @@ bool event_kept(struct core *core, uint64_t place)
 
 /* ---- Telling those who received it -------------------------------------------------------------------------------- */
 
-static bool ack_covers(const Entry *entry, const Carehub__V1__Slot *slot)
-{
-    for (size_t r = 0; entry && entry->what_case == CAREHUB__V1__ENTRY__WHAT_ACK && r < entry->ack->n_ranges; r++) {
-        const Carehub__V1__AckedRange *range = entry->ack->ranges[r];
-        if (range->lane == slot->lane && range->from <= slot->number && slot->number <= range->to)
-            return true;
-    }
-    return false;
-}
-
 /* Has the receiver got it: is it on its way there, or acknowledged? */
 static bool slot_received(struct core *core, const Carehub__V1__Slot *slot)
 {
@@ -123,10 +121,11 @@ static bool slot_received(struct core *core, const Carehub__V1__Slot *slot)
         return slot->number <= lane->sent;
     for (int kind = 0; kind <= CAREHUB__V1__ACK_KIND__READ; kind++) {
         uint64_t places[STEPS_AT_ONCE];
+        const Entry *entry;
         int n =
             store_acked_places(core->store, slot->inbox, (int)slot->lane, kind, slot->number, 0, places, STEPS_AT_ONCE);
         for (int i = 0; i < n; i++)
-            if (ack_covers(entry_read(core, places[i], &core->scratch), slot))
+            if ((entry = entry_read(core, places[i], &core->scratch)) && entry_acks(entry, slot, -1))
                 return true;
     }
     return false;
@@ -249,11 +248,14 @@ static void erase_event(struct core *core, Card *card, Entry *entry)
     store_id_remove(core->store, entry->event->id.data);
 }
 
-static void erase_entry(struct core *core, Card *card, uint64_t place)
+void erase_entry(struct core *core, Card *card, uint64_t place)
 {
+    struct log_record record;
+    if (core->log->functions->read(core->log, place, &core->scratch, &record) == STORE_ERASED)
+        return; /* with the other one of two whom it concerned */
     Entry *entry = entry_read(core, place, &core->scratch);
-    if (entry && entry->what_case == CAREHUB__V1__ENTRY__WHAT_ERASED)
-        return; /* of an earlier erasure: it survives */
+    if (entry)
+        merged_note_host(card, entry);
     if (entry && entry->what_case == CAREHUB__V1__ENTRY__WHAT_EVENT)
         erase_event(core, card, entry);
     else if (entry && entry->what_case == CAREHUB__V1__ENTRY__WHAT_FACT)
@@ -306,11 +308,13 @@ static size_t erase_person(struct core *core, Card *card, uint64_t number, size_
     uint64_t place = 0;
     while (n < max && (place = store_of_person_next(core->store, number, place + 1)) != 0 &&
            place <= core->indexed_place) {
-        uint64_t before = card->entries;
-        erase_entry(core, card, place);
-        if (card->entries > before)
-            store_of_person_remove(core->store, number, place);
+        const Entry *entry = entry_read(core, place, &core->scratch);
+        bool survives = entry && entry->what_case == CAREHUB__V1__ENTRY__WHAT_ERASED; /* an earlier erasure */
         n++;
+        if (survives)
+            continue;
+        erase_entry(core, card, place);
+        store_of_person_remove(core->store, number, place);
     }
     while (n < max && erase_version(core, number))
         n++;
@@ -348,6 +352,8 @@ static size_t erase_some(struct core *core, int64_t at_ms, uint64_t place, const
         return max;
     for (size_t i = 0; i < card->n_numbers && n < max; i++)
         n += erase_person(core, card, card->numbers[i], max - n);
+    if (n < max)
+        n += merged_erase(core, card, max - n);
     if (card->actor && n < max)
         n += actor_erase_rest(core, card, max - n);
     if (n >= max) {

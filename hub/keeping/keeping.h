@@ -16,6 +16,8 @@ bool event_kept(struct core *core, uint64_t place);
 size_t erasures_work(struct core *core, size_t max);
 size_t keys_work(struct core *core, size_t max);
 size_t retention_work(struct core *core, size_t max);
+/* Between a commit and what is said of it: changes the keyring as that batch's entries say. */
+void keys_change_now(struct core *core);
 void retention_open(struct core *core);
 
 /* Goes on with the verification of the store. */

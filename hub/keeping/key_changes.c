@@ -1,6 +1,7 @@
 /* Changes of keys, once they are entries: a new epoch, an epoch's key destroyed, another master key; and the subjects'
  * keys, which are wrapped anew behind the hot path. The entry comes first and is durable, then the keyring changes: a
- * crash in between finds the work still to be done. Done twice it does no harm. */
+ * crash in between finds the work still to be done. Done twice it does no harm. Whoever asked is told when the keyring
+ * has changed; but for the master key, which may take a second or two. */
 #include "erasure.h"
 #include "keeping.h"
 
@@ -21,31 +22,36 @@ void keys_change_later(struct core *core, uint64_t place, const Carehub__V1__Key
     carehub__v1__keys_card__pack(&card, body);
     store_work_put(core->store, WORK_KEYS, core->now_ms, place, body, size);
     core->next_behind_ms = 0;
+    core->keys_asked = true;
 }
 
 bool keys_may_change_master(struct core *core, Error **error)
 {
-    uint8_t key[VAULT_KEY_BYTES];
-    char why[KEYRING_ERROR_BYTES] = "next-master-key-file is not set in the hub's configuration";
-    bool good = core->next_master_key && core->next_master_key(core->next_master_key_ctx, key, why);
-    sodium_memzero(key, sizeof key);
+    char why[CORE_ERROR_BYTES] = "the hub's configuration names none";
+    bool good =
+        core->next_master_key && core->next_master_key(core->next_master_key_ctx, NULL, NULL, why) != CORE_NEXT_NONE;
     return good ? true : refuse(core, error, ERROR_CODE(INVALID), "what", "there is no next master key: %s", why);
 }
 
-static bool change_master(struct core *core, char *why)
+static enum core_next change_master(struct core *core, char *why)
 {
     uint8_t key[VAULT_KEY_BYTES];
-    bool good = core->next_master_key && core->next_master_key(core->next_master_key_ctx, key, why) &&
-                keyring_master_replace(store_keyring(core->store), key, why);
+    struct keyring_kdf kdf;
+    enum core_next next =
+        core->next_master_key ? core->next_master_key(core->next_master_key_ctx, key, &kdf, why) : CORE_NEXT_NONE;
+    if (next == CORE_NEXT_THERE && !keyring_master_replace(store_keyring(core->store), key, &kdf, why))
+        next = CORE_NEXT_NONE;
     sodium_memzero(key, sizeof key);
-    return good;
+    return next;
 }
 
-/* Makes one change. What fails is said, and not tried again: the operator asks once more when it is mended. */
-static void change(struct core *core, uint64_t place, const Carehub__V1__KeysRotated *what)
+/* Makes one change. What fails is said, and not tried again: the operator asks once more when it is mended. False: it
+ * has to wait. */
+static bool change(struct core *core, uint64_t place, const Carehub__V1__KeysRotated *what)
 {
     struct keyring *keyring = store_keyring(core->store);
-    char why[KEYRING_ERROR_BYTES] = "";
+    char why[CORE_ERROR_BYTES] = "";
+    enum core_next next;
     bool good = true;
     switch (what->what) {
     case CAREHUB__V1__KEYS_ROTATED__WHAT__EPOCH:
@@ -56,7 +62,10 @@ static void change(struct core *core, uint64_t place, const Carehub__V1__KeysRot
             good = keyring_epoch_destroy(keyring, what->epoch, why);
         break;
     case CAREHUB__V1__KEYS_ROTATED__WHAT__MASTER:
-        good = change_master(core, why);
+        next = change_master(core, why);
+        if (next == CORE_NEXT_LATER)
+            return false;
+        good = next == CORE_NEXT_THERE;
         break;
     default:
         break;
@@ -66,6 +75,27 @@ static void change(struct core *core, uint64_t place, const Carehub__V1__KeysRot
     else
         say(3, "the change of keys of #%llu could not be made: %s. Mend that, then ask for it again",
             (unsigned long long)place, why);
+    return true;
+}
+
+/* The master key takes longer, and is left to keys_work. What a crash leaves undone is, too. */
+void keys_change_now(struct core *core)
+{
+    struct card row;
+    int64_t at_ms = INT64_MIN;
+    uint64_t place = 0;
+    if (!core->keys_asked)
+        return;
+    core->keys_asked = false;
+    while (store_work_next(core->store, WORK_KEYS, INT64_MAX, &at_ms, &place, &core->scratch, &row) == STORE_OK) {
+        const Card *card = carehub__v1__keys_card__unpack(&core->scratch.protobuf, row.size, row.body);
+        if (place <= core->keys_changed_place || !card || !card->change)
+            continue;
+        if (card->change->what == CAREHUB__V1__KEYS_ROTATED__WHAT__MASTER)
+            break;
+        change(core, place, card->change);
+        core->keys_changed_place = place;
+    }
 }
 
 bool keys_rewrapping(const struct core *core)
@@ -98,9 +128,9 @@ size_t keys_work(struct core *core, size_t max)
     while (store_work_next(core->store, WORK_KEYS, INT64_MAX, &at_ms, &place, &core->scratch, &row) == STORE_OK &&
            place <= core->committed_place) {
         const Card *card = carehub__v1__keys_card__unpack(&core->scratch.protobuf, row.size, row.body);
+        if (card && card->change && place > core->keys_changed_place && !change(core, place, card->change))
+            break;
         batch_open(core);
-        if (card && card->change)
-            change(core, place, card->change);
         store_work_remove(core->store, WORK_KEYS, at_ms, place);
         arena_reset(&core->scratch);
     }

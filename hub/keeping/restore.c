@@ -13,6 +13,7 @@
 #include <sodium.h>
 
 #include "backup_file.h"
+#include "erasure.h"
 #include "store/directory.h"
 #include "store/keyring.h"
 #include "store/log.h"
@@ -125,6 +126,8 @@ static bool rows_check(struct restore *restore, struct vault *vault, const char 
         return false;
     struct log *log = log_sqlite_open(store);
     uint64_t last = log->functions->last(log, &at_ms);
+    convert_stored(store, log);
+    scrub.pruned = (uint64_t)store_number_get(store, "pruned-place", 0);
     while (scrub_some(&scrub, store, log, last, CHECKED_AT_ONCE)) {
         restore->rows = scrub.rows;
         tell(restore, "checking", scrub.place, last);

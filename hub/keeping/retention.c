@@ -5,7 +5,7 @@
  * Nothing goes that is queued, sent and not acknowledged, held, to be sent again or dead, nor what a replay that is not
  * done yet may want. Such an event is noted (WORK_RETAIN), and looked at again every day. The end of the log always
  * stays. */
-#include "core/core_private.h"
+#include "index.h"
 #include "keeping.h"
 #include "later/later.h"
 
@@ -26,8 +26,7 @@ static const Slot *slot_again(struct core *core, const Slot *slot, uint64_t *las
     while (store_steps_of(core->store, slot->inbox, (int)slot->lane, slot->number, place, &place, 1) == 1) {
         const Entry *entry = entry_read(core, place, &core->scratch);
         *last = place;
-        if (entry && entry->what_case == CAREHUB__V1__ENTRY__WHAT_RETRY &&
-            entry->retry->old_slot->number == slot->number)
+        if (entry && entry->what_case == CAREHUB__V1__ENTRY__WHAT_RETRY && entry_of_slot(entry, slot))
             again = entry->retry->new_slot;
     }
     return again;
@@ -91,10 +90,6 @@ static void forget_fact(struct core *core, const Entry *entry)
 {
     const Fact *fact = entry->fact->fact;
     store_id_remove(core->store, fact->id.data);
-    if (fact->fact_case == CAREHUB__V1__FACT__FACT_PATIENTS_MERGED && fact->patients_merged->merged)
-        store_of_person_remove(core->store, fact->patients_merged->merged->number, entry->place);
-    if (fact->fact_case == CAREHUB__V1__FACT__FACT_PATIENTS_SEPARATED && fact->patients_separated->merged)
-        store_of_person_remove(core->store, fact->patients_separated->merged->number, entry->place);
     for (enum card_kind kind = CARD_ACTOR; kind <= CARD_INBOX && entry->fact->number; kind++)
         store_cards_forget(core->store, kind, entry->fact->number, entry->place);
     store_cards_forget(core->store, CARD_POLICY, 1, entry->place);
@@ -129,10 +124,12 @@ static void forget_what_hangs_on(struct core *core, const Entry *entry)
     default:
         break;
     }
-    if (entry->patient) {
-        store_of_person_remove(core->store, entry->patient, entry->place);
+    uint64_t persons[PERSON_NUMBERS_MAX];
+    size_t n_persons = entry_persons(entry, persons);
+    for (size_t i = 0; i < n_persons; i++)
+        store_of_person_remove(core->store, persons[i], entry->place);
+    if (entry->patient)
         store_cards_forget(core->store, CARD_PATIENT, entry->patient, entry->place);
-    }
 }
 
 /* ---- One entry ---------------------------------------------------------------------------------------------------- */

@@ -47,30 +47,38 @@ static size_t next_leaves(struct core *core, size_t rows, uint8_t (*leaves)[LEAF
 
 /* ---- Jobs ------------------------------------------------------------------------------------------------------- */
 
-/* On the other thread. */
+/* On the other thread, as all of these. */
 static void run_job(void *arg)
 {
     struct tlog_job *job = arg;
-    if (job->n_files == 0) {
-        job->good = tile_writer_append(job->writer, (const uint8_t(*)[LEAF_BYTES])job->leaves, job->n) &&
-                    (!job->sync || tile_writer_sync(job->writer, &job->root));
-        if (!job->good)
-            snprintf(job->error, sizeof job->error, "%s", job->writer->error);
-    }
-    for (size_t i = 0; i < job->n_files; i++) {
-        job->good = tile_file_replace(job->path, job->files[i], job->note, strlen(job->note));
-        if (!job->good) {
-            snprintf(job->error, sizeof job->error, "cannot write %s/%s: %s", job->path, job->files[i],
-                     strerror(errno));
-            break;
-        }
-    }
+    job->good = job->run(job);
     sem_post(&job->done);
 }
 
-static void start_job(struct core *core, void (*finish)(struct core *core))
+static bool grow_tiles(struct tlog_job *job)
+{
+    bool good = tile_writer_append(job->writer, (const uint8_t(*)[LEAF_BYTES])job->leaves, job->n) &&
+                (!job->sync || tile_writer_sync(job->writer, &job->root));
+    if (!good)
+        snprintf(job->error, sizeof job->error, "%s", job->writer->error);
+    return good;
+}
+
+static bool write_files(struct tlog_job *job)
+{
+    for (size_t i = 0; i < job->n_files; i++) {
+        if (tile_file_replace(job->path, job->files[i], job->note, strlen(job->note)))
+            continue;
+        snprintf(job->error, sizeof job->error, "cannot write %s/%s: %s", job->path, job->files[i], strerror(errno));
+        return false;
+    }
+    return true;
+}
+
+void tlog_start_job(struct core *core, bool (*run)(struct tlog_job *job), void (*finish)(struct core *core))
 {
     struct tlog_job *job = &core->tlog->job;
+    job->run = run;
     job->finish = finish;
     job->running = true;
     job->good = false;
@@ -89,6 +97,8 @@ static bool job_over(struct core *core)
     if (sem_trywait(&job->done) != 0)
         return false;
     job->running = false;
+    if (core->tlog->state == TLOG_CLOSED)
+        return true; /* a new log begins: this was still for the old one */
     if (job->good)
         job->finish(core);
     else
@@ -105,8 +115,8 @@ static void take_note(char **held, char **taken)
     *taken = NULL;
 }
 
-static void write_note(struct core *core, const char *note, const char *file, const char *other,
-                       void (*finish)(struct core *core))
+void tlog_write_note(struct core *core, const char *note, const char *file, const char *other,
+                     void (*finish)(struct core *core))
 {
     struct tlog *tlog = core->tlog;
     tlog->job.path = tlog->path;
@@ -114,7 +124,18 @@ static void write_note(struct core *core, const char *note, const char *file, co
     tlog->job.files[0] = file;
     tlog->job.files[1] = other;
     tlog->job.n_files = other ? 2 : 1;
-    start_job(core, finish);
+    tlog_start_job(core, write_files, finish);
+}
+
+char *tlog_sign(struct core *core, const char *text)
+{
+    char line[NOTE_LINE_BYTES], *note;
+    uint8_t signature[NOTE_SIGNATURE_BYTES];
+    vault_sign(core->vault, text, strlen(text), signature);
+    note_signature_line(&core->tlog->key, signature, line);
+    if (asprintf(&note, "%s\n%s", text, line) < 0)
+        abort();
+    return note;
 }
 
 static void published(struct core *core)
@@ -131,17 +152,13 @@ static void published(struct core *core)
 static void sign_and_publish(struct core *core)
 {
     struct tlog *tlog = core->tlog;
-    char text[CHECKPOINT_BYTES], line[NOTE_LINE_BYTES];
-    uint8_t signature[NOTE_SIGNATURE_BYTES];
+    char text[CHECKPOINT_BYTES];
     tlog->signing = (struct checkpoint){.size = tlog->size, .root = tlog->job.root};
     tlog_generation_origin(tlog, tlog->generation, tlog->signing.origin);
-    size_t size = checkpoint_text(&tlog->signing, text);
-    vault_sign(core->vault, text, size, signature);
-    note_signature_line(&tlog->key, signature, line);
+    checkpoint_text(&tlog->signing, text);
     free(tlog->signing_note);
-    if (asprintf(&tlog->signing_note, "%s\n%s", text, line) < 0)
-        abort();
-    write_note(core, tlog->signing_note, CHECKPOINT_FILE, NULL, published);
+    tlog->signing_note = tlog_sign(core, text);
+    tlog_write_note(core, tlog->signing_note, CHECKPOINT_FILE, NULL, published);
 }
 
 static void grown(struct core *core)
@@ -160,31 +177,6 @@ static bool checkpoint_due(const struct core *core)
            (more > 0 && (core->now_ms >= tlog->checkpoint_ms + tlog->every_ms || tlog->checkpoint_ms == 0));
 }
 
-static void cosigned_published(struct core *core)
-{
-    struct tlog *tlog = core->tlog;
-    struct note note;
-    checkpoint_note_parse(tlog->cosigned_note, strlen(tlog->cosigned_note), &note, &tlog->witnessed);
-    if (tlog->job.n_files > 1) {
-        free(tlog->note);
-        tlog->note = tlog_copy(tlog->cosigned_note);
-    }
-    take_note(&tlog->witnessed_note, &tlog->cosigned_note);
-}
-
-static bool publish_cosigned(struct core *core)
-{
-    struct tlog *tlog = core->tlog;
-    struct note note;
-    struct checkpoint checkpoint;
-    if (!tlog->cosigned_note)
-        return false;
-    checkpoint_note_parse(tlog->cosigned_note, strlen(tlog->cosigned_note), &note, &checkpoint);
-    bool last = checkpoint.size == tlog->checkpoint.size;
-    write_note(core, tlog->cosigned_note, WITNESSED_FILE, last ? CHECKPOINT_FILE : NULL, cosigned_published);
-    return true;
-}
-
 /* ---- Growing ---------------------------------------------------------------------------------------------------- */
 
 static size_t grow(struct core *core, size_t max)
@@ -192,11 +184,12 @@ static size_t grow(struct core *core, size_t max)
     struct tlog *tlog = core->tlog;
     uint64_t more = core->committed_place - tlog->size;
     bool due = checkpoint_due(core);
-    if (publish_cosigned(core))
+    if (tlog->mend_wanted && tlog_mend_begin(core, "files of the audit log were found damaged"))
+        return max;
+    if (tlog_publish_cosigned(core) || (!due && tlog_prune(core)))
         return max;
     if (!due && more < JOB_LEAVES_MIN)
         return 0;
-    tlog->job.n_files = 0;
     tlog->job.n = more > 0 ? next_leaves(core, max * ROWS_FACTOR, tlog->job.leaves) : 0;
     if (tlog->job.n == 0 && more > 0) {
         tlog_stop(core, true, "entry #%llu is in neither the database nor the tiles",
@@ -206,7 +199,7 @@ static size_t grow(struct core *core, size_t max)
     tlog->job.writer = tlog->writer;
     tlog->job.sync =
         due && (tlog->job.n == more || tlog->size + tlog->job.n >= tlog->checkpoint.size + tlog->every_entries);
-    start_job(core, grown);
+    tlog_start_job(core, grow_tiles, grown);
     return max;
 }
 
@@ -223,6 +216,8 @@ size_t tlog_work(struct core *core, size_t max)
         tlog_open(core);
     else if (tlog->state == TLOG_COMPARING)
         tlog_compare(core, max * ROWS_FACTOR);
+    else if (tlog->state == TLOG_MENDING)
+        tlog_mend_some(core, max * ROWS_FACTOR);
     else if (tlog->state == TLOG_GROWING)
         return grow(core, max);
     return tlog->state == TLOG_STOPPED ? 0 : max;
@@ -244,60 +239,56 @@ void tlog_stop(struct core *core, bool lost, const char *format, ...)
     memcpy(tlog->why, why, sizeof why);
     tlog->lost = lost;
     tlog->state = TLOG_STOPPED;
+    tlog_cosigned_fails(core, why);
     tlog->again_ms = core->now_ms + AGAIN_MS;
 }
 
 /* ---- Questions and facts ---------------------------------------------------------------------------------------- */
 
+/* A log that is about to be opened, anew perhaps, has published nothing yet; and as long as the files have not been
+ * compared with the database, what they say is not this hub's word. */
 void tlog_view(const struct tlog *tlog, struct tlog_view *view)
 {
     *view = (struct tlog_view){.not_signing = "this hub keeps no audit log: its configuration names no directory"};
     if (!tlog)
         return;
-    *view = (struct tlog_view){.size = tlog->size,
-                               .checkpoint = tlog->checkpoint,
-                               .note = tlog->note,
-                               .checkpoint_ms = tlog->checkpoint_ms,
-                               .witnessed = tlog->witnessed,
-                               .witnessed_note = tlog->witnessed_note,
-                               .not_signing = tlog->state == TLOG_STOPPED ? tlog->why : "",
+    *view = (struct tlog_view){.not_signing = tlog->state == TLOG_STOPPED ? tlog->why : "",
                                .lost = tlog->state == TLOG_STOPPED && tlog->lost,
-                               .path = tlog->path,
+                               .generation = tlog->generation,
                                .key = &tlog->key,
                                .witnesses = tlog->witnesses,
-                               .n_witnesses = tlog->n_witnesses};
+                               .n_witnesses = tlog->n_witnesses,
+                               .witnessed_ms = tlog->witnessed_ms,
+                               .mended = tlog->n_mended};
+    for (size_t i = 0; i < tlog->n_witnesses && !view->refuses; i++)
+        if (tlog->witnesses[i].refuses)
+            view->refuses = &tlog->witnesses[i];
+    if (tlog->state == TLOG_CLOSED || tlog->state == TLOG_COMPARING || tlog->state == TLOG_MENDING)
+        return;
+    view->size = tlog->size;
+    view->checkpoint = tlog->checkpoint;
+    view->note = tlog->note;
+    view->checkpoint_ms = tlog->checkpoint_ms;
+    view->witnessed = tlog->witnessed;
+    view->witnessed_note = tlog->witnessed_note;
+    view->path = tlog->path;
+    view->minimum = tlog->minimum;
+    view->minimum_note = tlog->minimum_note;
 }
 
-unsigned tlog_cosigned(struct tlog *tlog, const char *text, size_t size)
+void tlog_mend(struct core *core)
 {
-    struct note note;
-    struct checkpoint checkpoint;
-    char origin[NOTE_NAME_BYTES];
-    unsigned sound = 0;
-    tlog_generation_origin(tlog, tlog->generation, origin);
-    if (!checkpoint_note_parse(text, size, &note, &checkpoint) || strcmp(checkpoint.origin, origin) != 0 ||
-        note_verify(&note, &tlog->key, NULL) != NOTE_GOOD || checkpoint.size > tlog->checkpoint.size ||
-        checkpoint.size < tlog->witnessed.size)
-        return 0;
-    for (size_t i = 0; i < tlog->n_witnesses; i++) {
-        enum note_verdict verdict = note_verify(&note, &tlog->witnesses[i].key, NULL);
-        if (verdict == NOTE_FORGED)
-            return 0;
-        sound += verdict == NOTE_GOOD;
-    }
-    if (sound > 0 && !tlog->job.running) { /* a job may be writing the one before */
-        free(tlog->cosigned_note);
-        tlog->cosigned_note = xcalloc(1, size + 1);
-        memcpy(tlog->cosigned_note, text, size);
-    }
-    return sound;
+    core->tlog->mend_wanted = true;
 }
 
 void tlog_resume(struct core *core, uint64_t generation)
 {
     struct tlog *tlog = core->tlog;
     store_number_put(core->store, "tlog-generation", (int64_t)generation);
-    store_number_put(core->store, "tlog-agreed", (int64_t)tlog->agreed);
+    store_number_put(core->store, "tlog-agreed",
+                     (int64_t)(tlog->state == TLOG_GROWING ? tlog->checkpoint.size : tlog->agreed));
     store_number_put(core->store, "tlog-size", 0);
+    tlog->generation = generation;
     tlog->state = TLOG_CLOSED;
+    tlog_refusals_forget(tlog);
 }

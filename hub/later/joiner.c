@@ -1,6 +1,7 @@
 /* A new member of a care team is given the last event of each type for which the policy says so, if that is not too
  * old, still stands, and the new member is entitled to it. */
 #include "core/core_private.h"
+#include "keeping/index.h"
 #include "later.h"
 
 /* What ends a state that another type began: whoever joins later need not be told of that any more. */
@@ -73,7 +74,8 @@ static size_t join(struct core *core, uint64_t because)
         Entry *event = entry_read(core, place, &core->scratch);
         if (event && event->at_ms < oldest_ms)
             break;
-        if (!event || event->what_case != CAREHUB__V1__ENTRY__WHAT_EVENT || event->event->retracts ||
+        if (!event || !entry_concerns(event, numbers, n_numbers) ||
+            event->what_case != CAREHUB__V1__ENTRY__WHAT_EVENT || event->event->retracts ||
             event_current(core, place) != place)
             continue;
         Carehub__V1__EventType type = event->event->type;

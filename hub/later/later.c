@@ -3,22 +3,24 @@
  * decided as any event is, as things stand; the decision is an entry; and the delivery carries the place of that entry,
  * so that only what is withdrawn after it holds it back. */
 #include "core/core_private.h"
+#include "keeping/index.h"
 #include "keeping/keeping.h"
 #include "later.h"
 #include "query/query.h"
 
-enum { STEPS_AT_ONCE = 64, CORRECTIONS_MAX = 256 };
+enum { CORRECTIONS_MAX = 256 };
 
 /* ---- What has become of an event -------------------------------------------------------------------------------- */
 
 uint64_t event_corrected_by(struct core *core, uint64_t place)
 {
-    uint64_t places[STEPS_AT_ONCE], last = 0;
-    int n;
-    do {
-        n = store_steps_of(core->store, 0, STEP_LANE_CORRECTED, place, last, places, STEPS_AT_ONCE);
-        last = n > 0 ? places[n - 1] : last;
-    } while (n == STEPS_AT_ONCE);
+    uint64_t at = 0, last = 0;
+    while (store_steps_of(core->store, 0, STEP_LANE_CORRECTED, place, at, &at, 1) == 1) {
+        const Entry *entry = entry_read(core, at, &core->scratch);
+        if (entry && entry->what_case == CAREHUB__V1__ENTRY__WHAT_EVENT &&
+            (entry->event->amends == place || entry->event->retracts == place))
+            last = at;
+    }
     return last;
 }
 
@@ -119,9 +121,11 @@ const Entry *event_verified(struct core *core, uint64_t event_place, uint64_t th
     uint64_t place = 0;
     if (store_steps_of(core->store, 0, STEP_LANE_VERIFIED, event_place, 0, &place, 1) != 1 || place > through)
         return NULL;
-    const Entry *entry = entry_read(core, place, &core->scratch);
-    return entry && entry->what_case == CAREHUB__V1__ENTRY__WHAT_FACT &&
-                   entry->fact->fact->fact_case == CAREHUB__V1__FACT__FACT_EVENT_VERIFIED
+    const Entry *entry = entry_read(core, place, &core->scratch),
+                *event = entry_read(core, event_place, &core->scratch);
+    return entry && event && entry->what_case == CAREHUB__V1__ENTRY__WHAT_FACT &&
+                   entry->fact->fact->fact_case == CAREHUB__V1__FACT__FACT_EVENT_VERIFIED &&
+                   entry_has_id(event, &entry->fact->fact->event_verified->event_id)
                ? entry
                : NULL;
 }

@@ -62,6 +62,8 @@ void replay_query(struct core *core, struct session *session, const Carehub__V1_
 void joiner_add(struct core *core, uint64_t place, int64_t from_ms);
 /* Notes what must be read by a time, of an entry that holds decisions. */
 void unread_note(struct core *core, const Entry *entry);
+/* Is all noted of an event that is still to be read by a time? */
+bool unread_is_noted(struct core *core, const Entry *entry);
 /* Emergency accesses are listed separately: notes that one was given at a place; what ends those on the card that an
  * actor has in a role (empty: in any) before their time, at a place. Who asks for them: emergency_query. */
 void emergency_given(struct core *core, uint64_t place);

@@ -260,7 +260,9 @@ static void progress(struct core *core, uint64_t place, Carehub__V1__ReplayAnswe
                            ? entry_read(core, found, &core->batch)
                            : NULL;
     replay->done = true;
-    replay->count = end && end->what_case == CAREHUB__V1__ENTRY__WHAT_REPLAY_END ? end->replay_end->count : NULL;
+    replay->count = end && end->what_case == CAREHUB__V1__ENTRY__WHAT_REPLAY_END && end->replay_end->because == place
+                        ? end->replay_end->count
+                        : NULL;
 }
 
 struct dry {

@@ -3,6 +3,7 @@
  * it is the escalation that is new. If nobody is left to be told, that is an entry too, and stays in the hub's status
  * until it is read, somebody joins the line, or nothing can be done about it any more. */
 #include "core/core_private.h"
+#include "keeping/index.h"
 #include "later.h"
 
 enum { READS_MAX = 64 };
@@ -17,15 +18,37 @@ static int64_t to_read_ms(const struct core *core, const Event *event, const cha
     return policy_unread_ms(policy, policy_role(policy, role), event->type);
 }
 
-static void watch(struct core *core, const Entry *entry, const Event *event, const Decision *decision)
+/* Is a decision's delivery to be read by a time? */
+static bool watched(struct core *core, const Entry *entry, const Event *event, const Decision *decision,
+                    struct unread *unread)
 {
     if (decision->outcome != OUTCOME(DELIVER) || decision->notice ||
         lane_of(event->urgency) != CAREHUB__V1__LANE__LANE_IMMEDIATE)
-        return;
+        return false;
     int64_t unread_ms = to_read_ms(core, event, decision->role);
-    struct unread unread = {.due_ms = entry->at_ms + unread_ms, .place = entry->place, .actor = decision->actor};
-    if (unread_ms > 0)
+    *unread = (struct unread){.due_ms = entry->at_ms + unread_ms, .place = entry->place, .actor = decision->actor};
+    return unread_ms > 0;
+}
+
+static void watch(struct core *core, const Entry *entry, const Event *event, const Decision *decision)
+{
+    struct unread unread;
+    if (watched(core, entry, event, decision, &unread))
         store_unread_put(core->store, &unread);
+}
+
+/* Under the policy of then, which may have been replaced since. */
+bool unread_is_noted(struct core *core, const Entry *entry)
+{
+    struct unread unread;
+    if (entry->what_case != CAREHUB__V1__ENTRY__WHAT_EVENT || core->registry.policy_place > entry->place ||
+        entry->place <= core->unread_from_place)
+        return true;
+    for (size_t i = 0; i < entry->event->n_decisions; i++)
+        if (watched(core, entry, entry->event, entry->event->decisions[i], &unread) && unread.due_ms > core->now_ms &&
+            !store_unread_has(core->store, &unread))
+            return false;
+    return true;
 }
 
 /* The decision of an actor in an entry, and the event it is about, with its entry; false: there is none. */
@@ -70,12 +93,8 @@ static bool slot_read(struct core *core, const Carehub__V1__Slot *slot)
                                places, READS_MAX);
     for (int i = 0; i < n; i++) {
         const Entry *entry = entry_read(core, places[i], &core->scratch);
-        for (size_t r = 0; entry && entry->what_case == CAREHUB__V1__ENTRY__WHAT_ACK && r < entry->ack->n_ranges; r++) {
-            const Carehub__V1__AckedRange *range = entry->ack->ranges[r];
-            if (range->lane == slot->lane && range->kind == CAREHUB__V1__ACK_KIND__READ &&
-                range->from <= slot->number && slot->number <= range->to)
-                return true;
-        }
+        if (entry && entry_acks(entry, slot, CAREHUB__V1__ACK_KIND__READ))
+            return true;
     }
     return false;
 }
@@ -86,8 +105,7 @@ static const Carehub__V1__Slot *slot_again(struct core *core, const Carehub__V1_
     uint64_t place = 0;
     while (store_steps_of(core->store, slot->inbox, (int)slot->lane, slot->number, place, &place, 1) == 1) {
         const Entry *entry = entry_read(core, place, &core->scratch);
-        if (entry && entry->what_case == CAREHUB__V1__ENTRY__WHAT_RETRY &&
-            entry->retry->old_slot->number == slot->number)
+        if (entry && entry->what_case == CAREHUB__V1__ENTRY__WHAT_RETRY && entry_of_slot(entry, slot))
             return entry->retry->new_slot;
     }
     return NULL;

@@ -24,13 +24,13 @@ void emergency_ended(struct core *core, const struct person *person, uint32_t ac
 }
 
 /* By its date, or when it was ended, whichever came first. */
-static int64_t end_of(struct core *core, uint64_t place, int64_t until_ms)
+static int64_t end_of(struct core *core, const Entry *given, int64_t until_ms)
 {
     uint64_t by;
-    if (store_steps_of(core->store, 0, STEP_LANE_EMERGENCY_ENDED, place, 0, &by, 1) != 1)
+    if (store_steps_of(core->store, 0, STEP_LANE_EMERGENCY_ENDED, given->place, 0, &by, 1) != 1)
         return until_ms;
-    int64_t ended_ms = as_of_written_ms(core, by);
-    return ended_ms && ended_ms < until_ms ? ended_ms : until_ms;
+    const Entry *entry = entry_read(core, by, &core->batch);
+    return entry && entry->patient == given->patient && entry->at_ms < until_ms ? entry->at_ms : until_ms;
 }
 
 static const char *justification_of(struct core *core, uint64_t place)
@@ -55,7 +55,7 @@ static Access *access_of(struct core *core, const Entry *entry, bool auditor)
     access->display = actor ? actor->card->display : access->display;
     access->role = given->role;
     access->from_ms = given->from_ms ? given->from_ms : entry->at_ms;
-    access->until_ms = end_of(core, entry->place, given->until_ms);
+    access->until_ms = end_of(core, entry, given->until_ms);
     access->in_force = access->from_ms <= core->now_ms && core->now_ms < access->until_ms;
     access->over = access->until_ms <= core->now_ms;
     access->purpose = given->purpose;

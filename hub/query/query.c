@@ -1,6 +1,7 @@
 /* Questions of operators: who may ask what, and the plain answers. Traces and explanations are in files of their own.
  */
 #include "keeping/erasure.h"
+#include "keeping/index.h"
 #include "query.h"
 
 #include <stdlib.h>
@@ -347,9 +348,11 @@ static void export_query(struct core *core, struct session *session, const Careh
 
 uint64_t event_place_of(struct core *core, const ProtobufCBinaryData *id, uint64_t place)
 {
-    if (id->len == EVENTID_BYTES)
-        return store_id_find(core->store, id->data);
-    return place <= core->last_place ? place : 0;
+    if (id->len != EVENTID_BYTES)
+        return place <= core->last_place ? place : 0;
+    place = store_id_find(core->store, id->data);
+    const Entry *entry = place ? entry_read(core, place, &core->scratch) : NULL;
+    return !entry || entry_has_id(entry, id) ? place : 0;
 }
 
 static void open_query(struct core *core, struct session *session, const Carehub__V1__Query *query,
@@ -446,5 +449,6 @@ void query(struct core *core, struct session *session, const Carehub__V1__Query 
                "client %s has not the operator role that this question needs; ask the registrar", client->card->name);
     else
         question->answer(core, session, query, answer);
-    answer_send(core, session, query->ref, answer);
+    if (answer->error || answer->answer_case != CAREHUB__V1__ANSWER__ANSWER__NOT_SET)
+        answer_send(core, session, query->ref, answer); /* others are answered when it is done */
 }

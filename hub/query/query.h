@@ -65,6 +65,9 @@ void trace_later(struct core *core, const Entry *event, uint32_t actor, Carehub_
 /* Goes on with the comparison of policies that is under way: a slice, after everything else. */
 void policy_diff_step(struct core *core);
 void policy_diff_end(struct core *core);
+/* Sends the next page of a report, if one is under way. */
+void report_run_step(struct core *core);
+void report_run_end(struct core *core);
 /* The lines of what became of one decision. */
 void trace_decision(struct core *core, const Entry *entry, const Decision *decision, Carehub__V1__TraceAnswer *answer);
 Carehub__V1__TraceLine *trace_line(struct core *core, const Entry *entry, Carehub__V1__TraceLine__Step step,
@@ -93,6 +96,9 @@ void keys_query(struct core *core, struct session *session, const Carehub__V1__Q
                 Carehub__V1__Answer *answer);
 void access_report_query(struct core *core, struct session *session, const Carehub__V1__Query *query,
                          Carehub__V1__Answer *answer);
+/* Its next pages follow by report_run_step, if they were asked for. */
+void report_run_begin(struct core *core, const struct session *session, const Carehub__V1__Query *query,
+                      Carehub__V1__Answer *answer);
 /* Emergency accesses to anybody's data, or to one person's. */
 void emergency_query(struct core *core, struct session *session, const Carehub__V1__Query *question,
                      Carehub__V1__Answer *answer);

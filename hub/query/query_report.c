@@ -39,12 +39,27 @@ static bool check_asked(struct core *core, const Asked *asked, bool auditor, Err
     return true;
 }
 
+static bool names_event(const Asked *asked)
+{
+    return asked->event_place || asked->event_id.len > 0;
+}
+
+/* The person of a reference; without one, of the event that is asked for. 0: unknown. */
+static uint64_t person_asked(struct core *core, const Asked *asked)
+{
+    if (asked->patient)
+        return patient_resolve(core, asked->patient);
+    uint64_t place = names_event(asked) ? event_place_of(core, &asked->event_id, asked->event_place) : 0;
+    const Entry *entry = place ? entry_read(core, place, &core->batch) : NULL;
+    return entry && entry->what_case == CAREHUB__V1__ENTRY__WHAT_EVENT ? entry->patient : 0;
+}
+
 /* Who asks, and for whom; *number is 0 if the hub does not know the person. Who may not ask learns nothing of that. */
 static bool check_right(struct core *core, const struct client *client, const Asked *asked, bool *auditor,
                         uint64_t *number, Error **error)
 {
     *auditor = client_has_role(client, CAREHUB__V1__OPERATOR_ROLE__AUDITOR);
-    *number = asked->patient ? patient_resolve(core, asked->patient) : 0;
+    *number = person_asked(core, asked);
     if (!*auditor && (asked->all_names || !speaks_for_person(core, client, *number)))
         return refuse(core, error, ERROR_CODE(NOT_ALLOWED), "accessReport",
                       "an access report is for auditors, and for the person whom it is about");
@@ -96,6 +111,7 @@ static void page(struct report *report, uint64_t from, uint32_t access)
 {
     struct core *core = report->core;
     Report *answer = report->answer;
+    store_mark(core->store); /* all looks in one transaction: that is quicker than one for each */
     uint64_t place = next_place(report, from);
     while (place && report->work > 0 && answer->n_items < REPORT_PAGE_ITEMS) {
         bool whole = report_add(report, place, &access);
@@ -104,6 +120,7 @@ static void page(struct report *report, uint64_t from, uint32_t access)
             break;
         place = next_place(report, place + 1);
     }
+    store_release(core->store);
     answer->next_place = place;
     answer->next_access = access;
     answer->complete_place = place ? place - 1 : report->end - 1;
@@ -127,6 +144,10 @@ static void report_open(struct report *report, struct core *core, const Asked *a
                         .work = REPORT_PAGE_WORK};
     for (size_t i = 0; i < asked->n_types; i++)
         report->types |= 1U << event_type_by_name(asked->types[i]);
+    if (names_event(asked)) {
+        report->event = event_place_of(core, &asked->event_id, asked->event_place);
+        report->event = report->event ? report->event : UINT64_MAX; /* then nothing concerns it */
+    }
     report->n_numbers = person_numbers(core, answer->person, report->numbers);
     uint64_t before = asked->to_ms ? place_from(core, asked->to_ms) : answer->reading + 1;
     report->end = before < answer->reading + 1 ? before : answer->reading + 1;
@@ -159,7 +180,9 @@ void access_report_query(struct core *core, struct session *session, const Careh
     if (!asked->reading)
         log_reading(core, session, question, known ? number : 0, 0, 0);
     if (!known) {
-        refuse(core, &answer->error, ERROR_CODE(UNKNOWN_NAME), "patient", "the hub does not know this person");
+        refuse(core, &answer->error, ERROR_CODE(UNKNOWN_NAME), asked->patient ? "patient" : "eventId",
+               asked->patient ? "the hub does not know this person"
+                              : "the hub has no such event; was it published, and with this id?");
         return;
     }
     NEW(core, AccessReportAnswer, answered);
@@ -167,8 +190,10 @@ void access_report_query(struct core *core, struct session *session, const Careh
     answered->reading = asked->reading ? asked->reading : core->last_place;
     report_open(&report, core, asked, answered);
     uint64_t first = asked->from_ms ? place_from(core, asked->from_ms) : 1;
+    first = report.event > first ? report.event : first;
     bool goes_on = asked->reading && asked->from_place > first;
     page(&report, goes_on ? asked->from_place : first, goes_on ? asked->from_access : 0);
     answer->answer_case = CAREHUB__V1__ANSWER__ANSWER_ACCESS_REPORT;
     answer->access_report = answered;
+    report_run_begin(core, session, query, answer);
 }

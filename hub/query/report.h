@@ -5,17 +5,32 @@
  *     report_access.c  one decision of it, and what became of it
  *     report_names.c   who is named, and what each access rests on
  *
- * A page is a bounded piece of work, counted in rows that are looked up: nobody else waits long for it. What is in the
- * answer lives in the batch's arena; what is only looked at, in the scratch arena. */
+ * A page is a bounded piece of work, counted by what costs time: nobody else waits long for it. What is in the answer,
+ * and what is looked at more than once, lives in the batch's arena; the rest in the scratch arena. */
 #ifndef CAREHUB_REPORT_H
 #define CAREHUB_REPORT_H
 
 #include "core/core_private.h"
 #include "query.h"
 
-enum {
-    REPORT_PAGE_WORK = 128, /* rows looked up for one page: about 2 ms of work */
-    REPORT_PAGE_ITEMS = REPORT_PAGE_WORK,
+enum {                         /* of about 4 µs each */
+       REPORT_WORK_ACCESS = 1, /* it is written down, and sent */
+       REPORT_WORK_LOOKUP = 1,
+       REPORT_WORK_READ = 4, /* an entry is found, deciphered, compared with its leaf, and unpacked */
+       REPORT_PAGE_WORK = 256,
+       REPORT_PAGE_ITEMS = REPORT_PAGE_WORK / REPORT_WORK_READ,
+       REPORT_KEPT = 64, /* entries that a page keeps: acknowledgements are of ranges */
+       REPORT_FOUND = 61 /* a prime, so that lanes in whatever rhythm come to different ones */
+};
+
+/* What a look into the index of acknowledgements, or of steps, said of a lane: it says the same for the numbers from
+ * `from` to `to` of events at `after` or later. */
+struct report_found {
+    uint32_t inbox; /* 0: nothing */
+    Carehub__V1__Lane lane;
+    int what;
+    uint64_t from, to, after;
+    uint64_t place; /* 0: there is none */
 };
 
 /* One page in the making. */
@@ -29,7 +44,13 @@ struct report {
     size_t n_numbers;
     uint64_t numbers[PERSON_NUMBERS_MAX]; /* of the person */
     uint64_t end;                         /* the first place that is not in it */
+    uint64_t event;                       /* only what concerns the event at this place; 0: everything */
     int work;                             /* left for this page */
+    struct {
+        uint64_t place; /* 0: none */
+        const Entry *entry;
+    } kept[REPORT_KEPT];                     /* by place, modulo their number */
+    struct report_found found[REPORT_FOUND]; /* by inbox, lane and what, alike */
     size_t actors_capacity, grounds_capacity, policies_capacity;
 };
 
@@ -74,7 +95,8 @@ void report_ground(struct report *report, uint64_t place);
 uint64_t report_policy_at(struct report *report, uint64_t place);
 /* Lists the policy of a place, by name. */
 void report_policy(struct report *report, uint64_t place);
-/* Reads an entry, and counts it; NULL: erased or damaged. */
+/* Reads an entry, and counts it; NULL: erased or damaged. What is kept may have been read for this page already. */
 Entry *report_read(struct report *report, uint64_t place, struct arena *arena);
+const Entry *report_read_kept(struct report *report, uint64_t place);
 
 #endif

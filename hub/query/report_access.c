@@ -3,8 +3,9 @@
 
 enum {
     STEPS_LOOKED_AT = 32, /* refusals and ends from one delivery on */
-    STANDING_WORK = 4,    /* one that waits is decided anew */
+    STANDING_WORK = 16,   /* one that waits is decided anew */
     SLOTS_FOLLOWED = 8,   /* a dead delivery that was put back goes on in another slot */
+    SAID_BY_MAX = 16
 };
 
 typedef Carehub__V1__ReportAccess Access;
@@ -14,6 +15,75 @@ static void earliest(int64_t *at_ms, int64_t found_ms)
 {
     if (found_ms && (!*at_ms || found_ms < *at_ms))
         *at_ms = found_ms;
+}
+
+/* ---- Where it is found -------------------------------------------------------------------------------------------- */
+
+enum { STEPS = -1 }; /* besides the kinds of acknowledgement */
+
+/* What is known of a lane already, or room for it. */
+static struct report_found *found_of(struct report *report, const Slot *slot, int what)
+{
+    size_t at = (slot->inbox * 8 + (size_t)slot->lane * 4 + (size_t)(what + 1)) % REPORT_FOUND;
+    struct report_found *found = &report->found[at];
+    if (found->inbox != slot->inbox || found->lane != slot->lane || found->what != what)
+        *found = (struct report_found){.inbox = slot->inbox, .lane = slot->lane, .what = what, .from = UINT64_MAX};
+    return found;
+}
+
+static bool holds(const struct report_found *found, uint64_t number, uint64_t after)
+{
+    return found->from <= number && number <= found->to && found->after <= after &&
+           (!found->place || after < found->place);
+}
+
+/* The end of the range that was found for a number. */
+static uint64_t range_end(struct report *report, uint64_t place, const Slot *slot, Carehub__V1__AckKind kind)
+{
+    const Entry *entry = report_read_kept(report, place);
+    uint64_t end = UINT64_MAX;
+    for (size_t i = 0; entry && entry->what_case == CAREHUB__V1__ENTRY__WHAT_ACK && i < entry->ack->n_ranges; i++) {
+        const Carehub__V1__AckedRange *range = entry->ack->ranges[i];
+        if (range->lane == slot->lane && range->kind == kind && slot->number <= range->to && range->to < end)
+            end = range->to;
+    }
+    return end < UINT64_MAX ? end : slot->number;
+}
+
+static uint64_t acked_place(struct report *report, const Slot *slot, Carehub__V1__AckKind kind, uint64_t after)
+{
+    struct report_found *found = found_of(report, slot, (int)kind);
+    if (holds(found, slot->number, after))
+        return found->place;
+    report->work -= REPORT_WORK_LOOKUP;
+    found->place = store_acked_find(report->core->store, slot->inbox, (int)slot->lane, (int)kind, slot->number, after);
+    found->from = slot->number;
+    found->to = found->place ? range_end(report, found->place, slot, kind) : UINT64_MAX;
+    found->after = after;
+    return found->place;
+}
+
+/* Refusals, ends and new starts from a number on. */
+static int step_places(struct report *report, const Slot *slot, uint64_t places[STEPS_LOOKED_AT])
+{
+    struct report_found *found = found_of(report, slot, STEPS);
+    if (holds(found, slot->number, 0))
+        return 0;
+    report->work -= REPORT_WORK_LOOKUP;
+    int n = store_steps_find(report->core->store, slot->inbox, (int)slot->lane, slot->number, places, STEPS_LOOKED_AT);
+    if (n == 0) { /* then there are none farther on either */
+        found->from = slot->number;
+        found->to = UINT64_MAX;
+    }
+    return n;
+}
+
+static void said_by(struct report *report, const Entry *entry, Access *access)
+{
+    if (!access->said_by)
+        access->said_by = arena_alloc(&report->core->batch, SAID_BY_MAX * sizeof *access->said_by);
+    if (access->n_said_by < SAID_BY_MAX)
+        access->said_by[access->n_said_by++] = entry->place;
 }
 
 /* ---- Acknowledged ------------------------------------------------------------------------------------------------- */
@@ -35,12 +105,12 @@ static bool acknowledged(struct report *report, const Slot *slot, Carehub__V1__A
                          Access *access)
 {
     struct core *core = report->core;
-    report->work--;
-    uint64_t place = store_acked_find(core->store, slot->inbox, (int)slot->lane, (int)kind, slot->number, after);
-    const Entry *entry = place ? report_read(report, place, &core->scratch) : NULL;
+    uint64_t place = acked_place(report, slot, kind, after);
+    const Entry *entry = place ? report_read_kept(report, place) : NULL;
     const Carehub__V1__AckedRange *range = range_of(entry, slot, kind);
     if (!range)
         return false;
+    said_by(report, entry, access);
     bool read = kind == CAREHUB__V1__ACK_KIND__READ;
     earliest(read ? &access->read_ms : &access->stored_ms, entry->at_ms);
     earliest(&access->sent_ms, range->first_sent_ms);
@@ -48,7 +118,8 @@ static bool acknowledged(struct report *report, const Slot *slot, Carehub__V1__A
     const struct actor *actor = registry_actor(&core->registry, entry->actor);
     if (actor && !report_hides(report, actor))
         access->client = report_client(report, entry->client);
-    access->organisation = report_organisation(report, entry->client, entry->actor);
+    if (!actor || actor->card->kind != CAREHUB__V1__ACTOR_KIND__ORGANISATION) /* which receives for itself */
+        access->organisation = report_organisation(report, entry->client, entry->actor);
     return true;
 }
 
@@ -64,34 +135,36 @@ static void ended(Access *access, int64_t at_ms, Carehub__V1__Reason end, Carehu
 
 /* One step of a slot: a refusal, an end, or a new start, in the slot that is then *slot. False: no later one matters,
  * because ends are of ranges that do not overlap, and come in the order of their numbers. */
-static bool step(const Entry *entry, Slot *slot, Access *access)
+static bool step(struct report *report, const Entry *entry, Slot *slot, Access *access)
 {
     if (entry->what_case == CAREHUB__V1__ENTRY__WHAT_NACK && entry->nack->slot->number == slot->number) {
+        said_by(report, entry, access);
         access->handed_over = true;
         if (entry->nack->retry_at_ms == 0)
             ended(access, entry->at_ms, REASON(END_DEAD_REFUSED), 0, true);
     } else if (entry->what_case == CAREHUB__V1__ENTRY__WHAT_RETRY && entry->retry->old_slot->number == slot->number) {
+        said_by(report, entry, access);
         ended(access, 0, 0, 0, false);
         *slot = *entry->retry->new_slot;
         return false;
     } else if (entry->what_case == CAREHUB__V1__ENTRY__WHAT_END) {
-        if (entry->end->from <= slot->number && slot->number <= entry->end->to)
+        if (slot->number < entry->end->from)
+            return false;
+        if (slot->number <= entry->end->to) {
+            said_by(report, entry, access);
             ended(access, entry->at_ms, entry->end->end, entry->end->why, entry->end->was_sent);
-        return entry->end->from <= slot->number;
+        }
     }
     return true;
 }
 
 static void steps(struct report *report, Slot *slot, Access *access)
 {
-    struct core *core = report->core;
-    const Slot began = *slot;
     uint64_t places[STEPS_LOOKED_AT];
-    report->work--;
-    int n = store_steps_find(core->store, began.inbox, (int)began.lane, began.number, places, STEPS_LOOKED_AT);
+    int n = step_places(report, slot, places);
     for (int i = 0; i < n; i++) {
-        const Entry *entry = report_read(report, places[i], &core->scratch);
-        if (entry && !step(entry, slot, access))
+        const Entry *entry = report_read_kept(report, places[i]);
+        if (entry && !step(report, entry, slot, access))
             return;
     }
 }
@@ -142,6 +215,7 @@ Access *report_access(struct report *report, uint64_t event_place, const Decisio
     const struct actor *actor = registry_actor(&core->registry, decision->actor);
     bool hidden = actor && report_hides(report, actor);
     NEW(core, ReportAccess, access);
+    report->work -= REPORT_WORK_ACCESS;
     access->actor = report_actor(report, decision->actor);
     access->kind = actor ? actor->card->kind : CAREHUB__V1__ACTOR_KIND__ACTOR_KIND_UNSPECIFIED;
     if (!hidden || report->names == REPORT_NAMES_ROLE)

@@ -1,5 +1,6 @@
 /* One entry of the log as it stands in a report. */
 #include "report.h"
+#include "keeping/index.h"
 
 typedef Carehub__V1__ReportItem Item;
 
@@ -46,7 +47,7 @@ static void about_event(Item *item, const Entry *event)
 
 static const Entry *event_of(struct report *report, uint64_t place)
 {
-    const Entry *event = place ? report_read(report, place, &report->core->batch) : NULL;
+    const Entry *event = place ? report_read_kept(report, place) : NULL;
     return event && event->what_case == CAREHUB__V1__ENTRY__WHAT_EVENT ? event : NULL;
 }
 
@@ -59,14 +60,12 @@ static char *party_name(struct core *core, const Carehub__V1__Party *party)
 
 /* By the event's own word; nothing once its content is gone. The policy that keeps professionals' names from reports
  * keeps those of authors, too. */
-static Carehub__V1__ReportAuthor *author_of(struct report *report, uint64_t place)
+static Carehub__V1__ReportAuthor *author_of(struct report *report, const struct log_record *record)
 {
     struct core *core = report->core;
-    const uint8_t *bytes;
-    size_t size;
-    report->work -= 2;
-    const Entry *entry = entry_read_payload(core, place, &core->scratch, &bytes, &size);
-    const Carehub__V1__Event *event = entry ? carehub__v1__event__unpack(&core->scratch.protobuf, size, bytes) : NULL;
+    const Carehub__V1__Event *event =
+        record->payload ? carehub__v1__event__unpack(&core->scratch.protobuf, record->payload_size, record->payload)
+                        : NULL;
     if (!event || !event->author)
         return NULL;
     NEW(core, ReportAuthor, author);
@@ -82,7 +81,7 @@ static Carehub__V1__ReportAuthor *author_of(struct report *report, uint64_t plac
     return author;
 }
 
-static bool add_event(struct report *report, const Entry *entry, uint32_t *from)
+static bool add_event(struct report *report, const Entry *entry, const struct log_record *record, uint32_t *from)
 {
     struct core *core = report->core;
     const Carehub__V1__EventEntry *event = entry->event;
@@ -93,7 +92,7 @@ static bool add_event(struct report *report, const Entry *entry, uint32_t *from)
     Item *item = item_new(report, entry, CAREHUB__V1__REPORT_KIND__REPORT_EVENT);
     about_event(item, entry);
     item->continued = at > 0;
-    item->author = author_of(report, entry->place);
+    item->author = author_of(report, record);
     item->accesses = arena_alloc(&core->batch, (event->n_decisions + 1) * sizeof *item->accesses);
     for (uint32_t first = at; at < event->n_decisions && (report->work > 0 || at == first); at++) /* at least one */
         if (in_report(report, event->decisions[at]))
@@ -187,14 +186,49 @@ static void add_erased(struct report *report, const Entry *entry)
     item_put(report, item);
 }
 
+/* Is it in a report of one event only? */
+static bool of_event(const struct report *report, const Entry *entry)
+{
+    switch (entry->what_case) {
+    case CAREHUB__V1__ENTRY__WHAT_EVENT:
+        return entry->place == report->event;
+    case CAREHUB__V1__ENTRY__WHAT_LATER:
+        return entry->later->event_place == report->event;
+    case CAREHUB__V1__ENTRY__WHAT_HELD:
+        return entry->held->event_place == report->event;
+    case CAREHUB__V1__ENTRY__WHAT_READING:
+        return entry->reading->event_place == report->event;
+    default:
+        return false;
+    }
+}
+
+/* The entry, and its payload if that is still there. */
+static const Entry *open_whole(struct report *report, uint64_t place, struct log_record *record)
+{
+    struct core *core = report->core;
+    Entry *entry;
+    report->work -= REPORT_WORK_READ + REPORT_WORK_LOOKUP;
+    enum store_result opened = entry_open(core, place, &core->batch, record, &entry);
+    if (opened == STORE_DAMAGED)
+        say(2, "entry %llu of the log or its payload is damaged or was altered; it is not used",
+            (unsigned long long)place);
+    if (opened != STORE_OK)
+        record->payload = NULL;
+    return entry;
+}
+
 bool report_add(struct report *report, uint64_t place, uint32_t *access)
 {
-    const Entry *entry = report_read(report, place, &report->core->batch);
-    if (!entry)
+    struct log_record record;
+    const Entry *entry = open_whole(report, place, &record);
+    if (!entry || !entry_concerns(entry, report->numbers, report->n_numbers))
+        return true;
+    if (report->event && !of_event(report, entry))
         return true;
     switch (entry->what_case) {
     case CAREHUB__V1__ENTRY__WHAT_EVENT:
-        return add_event(report, entry, access);
+        return add_event(report, entry, &record, access);
     case CAREHUB__V1__ENTRY__WHAT_LATER:
         add_later(report, entry);
         break;

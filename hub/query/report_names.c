@@ -1,12 +1,22 @@
 /* Who is named in a report, and what its accesses rest on. */
 #include "report.h"
 
-enum { POLICY_WORK = 32 }; /* a policy of former times is read whole for its name */
+enum { POLICY_WORK = 128 }; /* a policy of former times is read whole for its name */
 
 Entry *report_read(struct report *report, uint64_t place, struct arena *arena)
 {
-    report->work--;
+    report->work -= REPORT_WORK_READ;
     return entry_read(report->core, place, arena);
+}
+
+const Entry *report_read_kept(struct report *report, uint64_t place)
+{
+    size_t at = place % REPORT_KEPT;
+    if (report->kept[at].place != place) {
+        report->kept[at].entry = report_read(report, place, &report->core->batch);
+        report->kept[at].place = place;
+    }
+    return report->kept[at].entry;
 }
 
 /* ---- Actors ------------------------------------------------------------------------------------------------------ */
@@ -115,7 +125,7 @@ uint64_t report_policy_at(struct report *report, uint64_t place)
     struct card row;
     if (core->registry.policy_place <= place)
         return core->registry.policy_place;
-    report->work--;
+    report->work -= REPORT_WORK_LOOKUP;
     return store_card_get(core->store, CARD_POLICY, 1, place, &core->scratch, &row) == STORE_OK ? row.from_place : 0;
 }
 

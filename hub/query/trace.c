@@ -3,6 +3,7 @@
 #include "core/core_private.h"
 
 #include "eventid.h"
+#include "keeping/index.h"
 #include "later/later.h"
 #include "query.h"
 
@@ -52,7 +53,6 @@ struct delivery {
     Carehub__V1__Slot slot;
     Carehub__V1__TraceAnswer *answer;
     bool ended;
-    bool never_sent; /* it ended before: a range that was acknowledged may go over it all the same */
 };
 
 static Carehub__V1__TraceLine *slot_line(struct delivery *delivery, Carehub__V1__TraceLine__Step step, int64_t at_ms)
@@ -76,22 +76,16 @@ static void acknowledged(struct delivery *delivery, Carehub__V1__AckKind kind, u
     const Carehub__V1__Slot *slot = &delivery->slot;
     uint64_t place = store_acked_find(core->store, slot->inbox, (int)slot->lane, (int)kind, slot->number, after);
     const Entry *entry = place ? entry_read(core, place, &core->batch) : NULL;
-    if (!entry || entry->what_case != CAREHUB__V1__ENTRY__WHAT_ACK)
+    const Carehub__V1__AckedRange *range = entry ? entry_acks(entry, slot, (int)kind) : NULL;
+    if (!range)
         return;
-    for (size_t i = 0; i < entry->ack->n_ranges; i++) {
-        const Carehub__V1__AckedRange *range = entry->ack->ranges[i];
-        if (range->lane != slot->lane || range->kind != kind || slot->number < range->from || slot->number > range->to)
-            continue;
-        bool alone = range->from == range->to;
-        if (range->first_sent_ms) {
-            Carehub__V1__TraceLine *sent = slot_line(delivery, STEP(SENT), range->first_sent_ms);
-            sent->approximate = !alone && range->first_sent_ms != range->last_sent_ms;
-        }
-        slot_line(delivery, kind == CAREHUB__V1__ACK_KIND__READ ? STEP(ACKNOWLEDGED_READ) : STEP(ACKNOWLEDGED_STORED),
-                  entry->at_ms);
-        delivery->ended = true;
-        return;
+    if (range->first_sent_ms) {
+        Carehub__V1__TraceLine *sent = slot_line(delivery, STEP(SENT), range->first_sent_ms);
+        sent->approximate = range->from != range->to && range->first_sent_ms != range->last_sent_ms;
     }
+    slot_line(delivery, kind == CAREHUB__V1__ACK_KIND__READ ? STEP(ACKNOWLEDGED_READ) : STEP(ACKNOWLEDGED_STORED),
+              entry->at_ms);
+    delivery->ended = true;
 }
 
 /* Refusals, ends and new starts of a slot are entries that name it. */
@@ -103,9 +97,9 @@ static void steps(struct delivery *delivery)
     int n = store_steps_find(core->store, slot.inbox, (int)slot.lane, slot.number, places, STEPS_MAX);
     for (int i = 0; i < n; i++) {
         const Entry *entry = entry_read(core, places[i], &core->batch);
-        if (!entry)
+        if (!entry || !entry_of_slot(entry, &slot))
             continue;
-        if (entry->what_case == CAREHUB__V1__ENTRY__WHAT_NACK && entry->nack->slot->number == slot.number) {
+        if (entry->what_case == CAREHUB__V1__ENTRY__WHAT_NACK) {
             Carehub__V1__TraceLine *line = slot_line(delivery, STEP(REFUSED), entry->at_ms);
             line->attempts = entry->nack->attempts;
             line->code = arena_strdup(&core->batch, entry->nack->code);
@@ -114,17 +108,14 @@ static void steps(struct delivery *delivery)
                 line->reason = REASON(END_DEAD_REFUSED);
                 delivery->ended = true;
             }
-        } else if (entry->what_case == CAREHUB__V1__ENTRY__WHAT_END && entry->end->from <= slot.number &&
-                   slot.number <= entry->end->to) {
+        } else if (entry->what_case == CAREHUB__V1__ENTRY__WHAT_END) {
             Carehub__V1__TraceLine *line = slot_line(delivery, STEP(END), entry->at_ms);
             line->reason = entry->end->end;
             line->why = entry->end->why;
             delivery->ended = true;
-            delivery->never_sent = !entry->end->was_sent;
-        } else if (entry->what_case == CAREHUB__V1__ENTRY__WHAT_RETRY &&
-                   entry->retry->old_slot->number == slot.number) {
+        } else {
             delivery->slot = *entry->retry->new_slot; /* goes on there */
-            delivery->ended = delivery->never_sent = false;
+            delivery->ended = false;
         }
     }
 }
@@ -165,7 +156,7 @@ static void follow_slot(struct core *core, const Entry *event, const Decision *d
         if (delivery.slot.number == before)
             break;
     }
-    if (!delivery.never_sent) {
+    if (!delivery.ended) { /* what is read is said of ranges, which go over what was withdrawn or refused in them */
         acknowledged(&delivery, CAREHUB__V1__ACK_KIND__STORED, event->place);
         acknowledged(&delivery, CAREHUB__V1__ACK_KIND__READ, event->place);
     }
@@ -257,7 +248,8 @@ static void trace_verified(struct core *core, const Entry *event, Carehub__V1__T
     while (store_steps_of(core->store, 0, STEP_LANE_VERIFIED, event->place, place, &place, 1) == 1) {
         const Entry *entry = entry_read(core, place, &core->batch);
         if (!entry || entry->what_case != CAREHUB__V1__ENTRY__WHAT_FACT ||
-            entry->fact->fact->fact_case != CAREHUB__V1__FACT__FACT_EVENT_VERIFIED)
+            entry->fact->fact->fact_case != CAREHUB__V1__FACT__FACT_EVENT_VERIFIED ||
+            !entry_has_id(event, &entry->fact->fact->event_verified->event_id))
             continue;
         Carehub__V1__TraceLine *line = add(answer, trace_line(core, event, STEP(VERIFIED_STEP), entry->at_ms));
         const struct client *client = registry_client(&core->registry, entry->client);

@@ -141,7 +141,7 @@ static void boundary(struct person *person, int64_t at_ms, int64_t now_ms)
         person->stable_since_ms = at_ms;
 }
 
-static void find_boundaries(struct person *person, int64_t now_ms)
+void person_find_dates(struct person *person, int64_t now_ms)
 {
     const Carehub__V1__PatientCard *card = person->card;
     person->stable_since_ms = 0;
@@ -178,7 +178,7 @@ static struct person *load(struct persons *persons, uint64_t number, bool *damag
         person->number = number;
         person->from_place = card.from_place;
     } else {
-        *damaged = found != STORE_NONE;
+        *damaged = found != STORE_NONE && found != STORE_ERASED;
         person_free(person);
         person = NULL;
     }
@@ -201,11 +201,11 @@ struct person *persons_get(struct persons *persons, uint64_t number, int64_t now
         person = load(persons, number, damaged);
         if (!person)
             return NULL;
-        find_boundaries(person, now_ms);
+        person_find_dates(person, now_ms);
         cache(persons, person);
     }
     if (now_ms >= person->stable_until_ms)
-        find_boundaries(person, now_ms);
+        person_find_dates(person, now_ms);
     return person;
 }
 
@@ -252,12 +252,13 @@ static void remember(struct person_memo *row, const uint8_t hash[DIGEST_BYTES], 
     row->number = number;
 }
 
-uint64_t persons_find(struct persons *persons, const Carehub__V1__Identifier *identifier)
+uint64_t persons_find(struct persons *persons, const Carehub__V1__Identifier *identifier, bool *damaged)
 {
     uint8_t hash[DIGEST_BYTES];
     vault_identifier_hash(store_vault(persons->store), identifier->system, identifier->value, hash);
     struct person_memo *row = memo_row(persons, hash), *memo = memo_find(row, hash);
-    uint64_t number = memo ? memo->number : store_identifier_find(persons->store, hash);
+    uint64_t number = memo ? memo->number : 0;
+    *damaged = !memo && store_identifier_find(persons->store, hash, &number) == STORE_DAMAGED;
     if (number && memo != row)
         remember(row, hash, number);
     return number;
@@ -304,7 +305,7 @@ void persons_put(struct persons *persons, struct person *person, const Carehub__
     store_person_put(persons->store, person->number, place, packed, size);
     arena_reset(&persons->arena);
     person->from_place = place;
-    find_boundaries(person, now_ms);
+    person_find_dates(person, now_ms);
     if (person->stable_until_ms != INT64_MAX)
         store_due_put(persons->store, person->number, person->stable_until_ms);
 }

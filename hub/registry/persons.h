@@ -48,8 +48,9 @@ struct person *persons_get(struct persons *persons, uint64_t number, int64_t now
 /* The number whose team and consent decide for `number`: that of the person it was merged into, or itself. */
 uint64_t persons_survivor(struct persons *persons, uint64_t number, int64_t now_ms);
 
-/* The number that an identifier leads to, or 0; whatever that person was merged into. */
-uint64_t persons_find(struct persons *persons, const Carehub__V1__Identifier *identifier);
+/* The number that an identifier leads to, or 0; whatever that person was merged into. *damaged: there is a row, but it
+ * does not prove that it leads to a person; then nobody can say who is meant. */
+uint64_t persons_find(struct persons *persons, const Carehub__V1__Identifier *identifier, bool *damaged);
 
 /* A new person, at the next number. */
 struct person *persons_create(struct persons *persons);
@@ -61,6 +62,8 @@ void persons_unidentify(struct persons *persons, const Carehub__V1__Identifier *
 void persons_put(struct persons *persons, struct person *person, const Carehub__V1__PatientCard *changed,
                  uint64_t place, int64_t now_ms);
 
+/* Finds the dates between which nothing on the card begins or ends: stable_since_ms and stable_until_ms. */
+void person_find_dates(struct person *person, int64_t now_ms);
 /* True if anything on the card depends on the date. */
 bool person_has_dates(const struct person *person);
 

@@ -150,6 +150,13 @@ static bool path_of(const char *database_path, char path[KEYRING_PATH_BYTES])
     return snprintf(path, KEYRING_PATH_BYTES, "%s.keyring", database_path) < KEYRING_PATH_BYTES;
 }
 
+void keyring_kdf_choose(struct keyring_kdf *kdf)
+{
+    kdf->operations = crypto_pwhash_OPSLIMIT_MODERATE;
+    kdf->memory_bytes = crypto_pwhash_MEMLIMIT_MODERATE;
+    randombytes_buf(kdf->salt, sizeof kdf->salt);
+}
+
 enum keyring_result keyring_kdf_read(const char *database_path, struct keyring_kdf *kdf,
                                      char error[KEYRING_ERROR_BYTES])
 {
@@ -161,9 +168,7 @@ enum keyring_result keyring_kdf_read(const char *database_path, struct keyring_k
     }
     ssize_t size = read_file(path, header, sizeof header);
     if (size < 0 && errno == ENOENT) {
-        kdf->operations = crypto_pwhash_OPSLIMIT_MODERATE;
-        kdf->memory_bytes = crypto_pwhash_MEMLIMIT_MODERATE;
-        randombytes_buf(kdf->salt, sizeof kdf->salt);
+        keyring_kdf_choose(kdf);
         return KEYRING_MISSING;
     }
     if (size < 0 || !header_take(header, (size_t)size, kdf) || kdf->operations == 0) {
@@ -268,17 +273,17 @@ bool keyring_epoch_destroy(struct keyring *keyring, uint32_t number, char error[
 }
 
 bool keyring_master_replace(struct keyring *keyring, const uint8_t master_key[VAULT_KEY_BYTES],
-                            char error[KEYRING_ERROR_BYTES])
+                            const struct keyring_kdf *kdf, char error[KEYRING_ERROR_BYTES])
 {
     uint8_t before[VAULT_KEY_BYTES];
-    struct keyring_kdf kdf = keyring->kdf;
+    struct keyring_kdf kdf_before = keyring->kdf;
     memcpy(before, vault_master(keyring->vault), sizeof before);
     vault_master_replace(keyring->vault, master_key);
-    keyring->kdf = (struct keyring_kdf){0};
+    keyring->kdf = *kdf;
     bool good = keyring_write(keyring, error);
     if (!good) {
         vault_master_replace(keyring->vault, before);
-        keyring->kdf = kdf;
+        keyring->kdf = kdf_before;
     }
     sodium_memzero(before, sizeof before);
     return good;

@@ -34,6 +34,8 @@ struct keyring {
 
 enum keyring_result { KEYRING_OK, KEYRING_MISSING, KEYRING_BAD };
 
+/* Chooses how a passphrase becomes a key from now on, with a fresh salt. */
+void keyring_kdf_choose(struct keyring_kdf *kdf);
 /* Reads how the passphrase of a database's keyring becomes its key; no keyring yet: chooses it (KEYRING_MISSING). */
 enum keyring_result keyring_kdf_read(const char *database_path, struct keyring_kdf *kdf,
                                      char error[KEYRING_ERROR_BYTES]);
@@ -52,6 +54,6 @@ bool keyring_write(const struct keyring *keyring, char error[KEYRING_ERROR_BYTES
 bool keyring_epoch_add(struct keyring *keyring, int64_t now_ms, char error[KEYRING_ERROR_BYTES]);
 bool keyring_epoch_destroy(struct keyring *keyring, uint32_t number, char error[KEYRING_ERROR_BYTES]);
 bool keyring_master_replace(struct keyring *keyring, const uint8_t master_key[VAULT_KEY_BYTES],
-                            char error[KEYRING_ERROR_BYTES]);
+                            const struct keyring_kdf *kdf, char error[KEYRING_ERROR_BYTES]);
 
 #endif

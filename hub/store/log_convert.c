@@ -21,15 +21,13 @@ static bool old_payload(struct log_sqlite *self, uint64_t patient, const uint8_t
     const uint64_t subjects[] = {patient, 0};
     uint8_t *plain = arena_alloc(&self->seal, size);
     struct entry_ad ad = entry_ad('p', record);
-    for (size_t i = 0; i < 2; i++) {
-        record->subject = subjects[i];
+    for (size_t i = 0; i < 2; i++)
         if (store_subject_key(self->store, subjects[i], key) == STORE_OK &&
             vault_open(key, &ad, sizeof ad, sealed, size, plain) && size >= VAULT_OVERHEAD_BYTES + SALT_BYTES) {
             record->payload = plain + SALT_BYTES;
             record->payload_size = size - VAULT_OVERHEAD_BYTES - SALT_BYTES;
             return true;
         }
-    }
     return false;
 }
 
@@ -50,7 +48,8 @@ static bool old_record(struct log_sqlite *self, sqlite3_stmt *row, struct log_re
     record->entry_size = size - VAULT_OVERHEAD_BYTES;
     const Carehub__V1__Entry *what =
         carehub__v1__entry__unpack(&self->seal.protobuf, record->entry_size, record->entry);
-    return what && old_payload(self, what->patient, sqlite3_column_blob(row, 3), payload_size, record, key);
+    return what && what->place == record->place &&
+           old_payload(self, what->patient, sqlite3_column_blob(row, 3), payload_size, record, key);
 }
 
 static void convert(struct log_sqlite *self, uint64_t place)
@@ -64,6 +63,7 @@ static void convert(struct log_sqlite *self, uint64_t place)
     if (good) {
         sqlite3_stmt *update = store_entry_statement(self->store, STORE_ENTRY_CONVERT);
         sqlite3_bind_int64(update, 1, (int64_t)place);
+        log_sqlite_salt(self, &record);
         log_sqlite_bind(self, &record, key, update, 2);
         store_run(self->store, update);
     }

@@ -14,7 +14,7 @@ struct log_sqlite {
     uint8_t *sealed;
 };
 
-/* What the seals of an entry's body ('e') and payload ('p') are bound to. */
+/* What the seals of an entry's body ('e'), its payload ('p'), and of what stays of an erased one ('x') are bound to. */
 struct entry_ad {
     char part;
     uint64_t place;
@@ -24,10 +24,12 @@ struct entry_ad {
 
 struct entry_ad entry_ad(char part, const struct log_record *record);
 
-/* Salts and seals a record, fills in its leaf, and binds leaf, body and payload at `first` and behind. They live in
- * self->seal, which the caller resets when the statement has run. */
-void log_sqlite_bind(struct log_sqlite *self, struct log_record *record, const uint8_t subject_key[VAULT_KEY_BYTES],
-                     sqlite3_stmt *statement, int first);
+/* Salts a record and fills in its leaf. */
+void log_sqlite_salt(struct log_sqlite *self, struct log_record *record);
+/* Seals a record that has been salted, and binds leaf, body and payload at `first` and behind. They live in self->seal,
+ * which the caller resets when the statement has run. */
+void log_sqlite_bind(struct log_sqlite *self, const struct log_record *record,
+                     const uint8_t subject_key[VAULT_KEY_BYTES], sqlite3_stmt *statement, int first);
 
 /* Brings the entries of a database of schema 3 into the form of this version. */
 void log_convert(struct log_sqlite *self);

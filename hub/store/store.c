@@ -11,67 +11,7 @@
 
 #include "directory.h"
 
-enum { WAL_CHECKPOINT_PAGES = 4000, CACHE_KIB = 64 << 10, WAL_MAX_BYTES = 64 << 20, SCHEMA_WITH_KEYRING = 4 };
-
-/* Bodies are sealed. No index is in random order over the history: ids are time-ordered, everything else is by number,
- * and the one random index (identifier) grows with the persons, not with the events; of_person is made behind. */
-static const char *const schema[] = {
-    /* version 1 */
-    "CREATE TABLE hub_key (which INTEGER PRIMARY KEY, wrapped BLOB NOT NULL) STRICT;"
-    "CREATE TABLE number (name TEXT PRIMARY KEY, number INTEGER NOT NULL) STRICT;"
-    "CREATE TABLE entry (place INTEGER PRIMARY KEY, at_ms INTEGER NOT NULL, leaf BLOB NOT NULL, body BLOB NOT NULL,"
-    "  payload BLOB) STRICT;"
-    "CREATE TABLE id (id BLOB PRIMARY KEY, place INTEGER NOT NULL) STRICT, WITHOUT ROWID;"
-    "CREATE TABLE card (kind INTEGER NOT NULL, number INTEGER NOT NULL, from_place INTEGER NOT NULL,"
-    "  body BLOB NOT NULL, PRIMARY KEY (kind, number, from_place)) STRICT, WITHOUT ROWID;"
-    "CREATE TABLE subject (subject INTEGER PRIMARY KEY, wrapped BLOB NOT NULL) STRICT;"
-    "CREATE TABLE identifier (hash BLOB PRIMARY KEY, subject INTEGER NOT NULL) STRICT, WITHOUT ROWID;"
-    "CREATE TABLE lane (inbox INTEGER NOT NULL, lane INTEGER NOT NULL, body BLOB NOT NULL,"
-    "  PRIMARY KEY (inbox, lane)) STRICT, WITHOUT ROWID;"
-    "CREATE TABLE segment (inbox INTEGER NOT NULL, lane INTEGER NOT NULL, last_number INTEGER NOT NULL,"
-    "  body BLOB NOT NULL, PRIMARY KEY (inbox, lane, last_number)) STRICT, WITHOUT ROWID;"
-    "CREATE TABLE exception (inbox INTEGER NOT NULL, lane INTEGER NOT NULL, number INTEGER NOT NULL,"
-    "  body BLOB NOT NULL, PRIMARY KEY (inbox, lane, number)) STRICT, WITHOUT ROWID;"
-    "CREATE TABLE held (place INTEGER NOT NULL, actor INTEGER NOT NULL, body BLOB NOT NULL,"
-    "  PRIMARY KEY (place, actor)) STRICT, WITHOUT ROWID;"
-    "CREATE TABLE acked (inbox INTEGER NOT NULL, lane INTEGER NOT NULL, kind INTEGER NOT NULL,"
-    "  last_number INTEGER NOT NULL, place INTEGER NOT NULL,"
-    "  PRIMARY KEY (inbox, lane, kind, last_number, place)) STRICT, WITHOUT ROWID;"
-    "CREATE TABLE step (inbox INTEGER NOT NULL, lane INTEGER NOT NULL, number INTEGER NOT NULL,"
-    "  place INTEGER NOT NULL, PRIMARY KEY (inbox, lane, number, place)) STRICT, WITHOUT ROWID;"
-    "CREATE TABLE commit_time (last_place INTEGER PRIMARY KEY, at_ms INTEGER NOT NULL) STRICT;",
-    /* version 2 */
-    "CREATE TABLE due (at_ms INTEGER NOT NULL, subject INTEGER NOT NULL, PRIMARY KEY (at_ms, subject)) STRICT,"
-    "  WITHOUT ROWID;",
-    /* version 3: of_person is in random order, and made behind the hot path. Nobody is told of what was not read before
-       there was such a thing. */
-    "CREATE TABLE of_person (person INTEGER NOT NULL, place INTEGER NOT NULL, PRIMARY KEY (person, place)) STRICT,"
-    "  WITHOUT ROWID;"
-    "CREATE TABLE work (kind INTEGER NOT NULL, at_ms INTEGER NOT NULL, place INTEGER NOT NULL, body BLOB NOT NULL,"
-    "  PRIMARY KEY (kind, at_ms, place)) STRICT, WITHOUT ROWID;"
-    "CREATE TABLE unread (told_nobody INTEGER NOT NULL, due_ms INTEGER NOT NULL, place INTEGER NOT NULL,"
-    "  actor INTEGER NOT NULL, PRIMARY KEY (told_nobody, due_ms, place, actor)) STRICT, WITHOUT ROWID;"
-    "INSERT INTO number SELECT 'unread-from-place', coalesce(max(place), 0) FROM entry;",
-    /* version 4: the hub's keys have moved to the keyring; subjects' keys say which epoch's key wraps them; a person's
-       identifiers can be found (subjects are numbered in order: this index grows at its end). Entries are indexed by
-       their person anew, since those that concern two are now found by either; and are converted to the form of this
-       version (log_convert.c). */
-    "DROP TABLE hub_key;"
-    "ALTER TABLE subject ADD COLUMN epoch INTEGER NOT NULL DEFAULT 1;"
-    "CREATE INDEX identifier_subject ON identifier (subject);"
-    "INSERT OR REPLACE INTO number SELECT 'unread-from-place', max(number) FROM number"
-    "  WHERE name IN ('unread-from-place', 'indexed-place');"
-    "DELETE FROM number WHERE name = 'indexed-place';"
-    "INSERT INTO number SELECT 'entries-to-convert', coalesce(max(place), 0) FROM entry;",
-    /* version 5: a person's card in force stands beside the key too, sealed as it is among the versions. Table card
-       holds whole rows in its inner pages, and is many pages deep where there are many persons; subject holds numbers
-       there. */
-    "ALTER TABLE subject ADD COLUMN from_place INTEGER;"
-    "ALTER TABLE subject ADD COLUMN card BLOB;"
-    "UPDATE subject SET (from_place, card) = (SELECT from_place, body FROM card WHERE kind = 4 AND number = subject"
-    "  ORDER BY from_place DESC LIMIT 1);",
-};
-static_assert(sizeof schema / sizeof *schema == STORE_SCHEMA_VERSION, "one step for each version");
+enum { WAL_CHECKPOINT_PAGES = 4000, CACHE_KIB = 64 << 10, WAL_MAX_BYTES = 64 << 20 };
 
 static const char *const sql[STATEMENTS] = {
     [BEGIN] = "BEGIN IMMEDIATE",
@@ -85,7 +25,7 @@ static const char *const sql[STATEMENTS] = {
     [ENTRY_GET] = "SELECT at_ms, leaf, body, payload FROM entry WHERE place = ?1",
     [ENTRY_LAST] = "SELECT place, at_ms FROM entry ORDER BY place DESC LIMIT 1",
     [ENTRY_LEAVES] = "SELECT place, leaf FROM entry WHERE place >= ?1 ORDER BY place LIMIT ?2",
-    [ENTRY_ERASE] = "UPDATE entry SET body = x'', payload = NULL WHERE place = ?1",
+    [ENTRY_ERASE] = "UPDATE entry SET body = ?2, payload = NULL WHERE place = ?1",
     [ENTRY_DROP_PAYLOAD] = "UPDATE entry SET payload = NULL WHERE place = ?1 AND payload IS NOT NULL",
     [ENTRY_PRUNE] = "DELETE FROM entry WHERE place = ?1",
     [HELD_ANY] = "SELECT 1 FROM held WHERE place = ?1 LIMIT 1",
@@ -97,6 +37,7 @@ static const char *const sql[STATEMENTS] = {
     [DUE_PUT] = "INSERT OR IGNORE INTO due VALUES (?1, ?2)",
     [DUE_NEXT] = "SELECT at_ms, subject FROM due WHERE at_ms <= ?1 ORDER BY at_ms, subject LIMIT 1",
     [DUE_REMOVE] = "DELETE FROM due WHERE at_ms = ?1 AND subject = ?2",
+    [DUE_HAS] = "SELECT 1 FROM due WHERE at_ms = ?1 AND subject = ?2",
     [ID_PUT] = "INSERT INTO id VALUES (?1, ?2)",
     [ID_FIND] = "SELECT place FROM id WHERE id = ?1",
     [ID_FORGET] = "DELETE FROM id WHERE id IN (SELECT id FROM id WHERE id < ?1 AND place < ?2 ORDER BY id LIMIT ?3)",
@@ -109,13 +50,19 @@ static const char *const sql[STATEMENTS] = {
     [SUBJECT_LAST] = "SELECT max(subject) FROM subject WHERE subject < 1 << 62",
     [PERSON_PUT] = "UPDATE subject SET from_place = ?2, card = ?3 WHERE subject = ?1",
     [PERSON_GET] = "SELECT epoch, wrapped, from_place, card FROM subject WHERE subject = ?1",
-    [IDENTIFIER_PUT] = "INSERT OR REPLACE INTO identifier VALUES (?1, ?2)",
+    [IDENTIFIER_PUT] = "INSERT OR REPLACE INTO identifier VALUES (?1, ?2, ?3)",
     [IDENTIFIER_REMOVE] = "DELETE FROM identifier WHERE hash = ?1",
-    [IDENTIFIER_FIND] = "SELECT subject FROM identifier WHERE hash = ?1",
+    [IDENTIFIER_FIND] = "SELECT subject, mac FROM identifier WHERE hash = ?1",
+    [IDENTIFIERS_OF] = "SELECT hash FROM identifier WHERE subject = ?1 LIMIT ?2",
+    [IDENTIFIERS_BEHIND] = "SELECT hash, subject, mac FROM identifier WHERE hash > ?1 ORDER BY hash LIMIT ?2",
     [IDENTIFIERS_ERASE] = "DELETE FROM identifier WHERE subject = ?1",
-    [SUBJECT_ERASE] = "DELETE FROM subject WHERE subject = ?1",
+    [SUBJECT_BURY] = "INSERT OR REPLACE INTO subject (subject, epoch, wrapped) VALUES (?1, 0, ?2)",
     [SUBJECTS_BEHIND] = "SELECT subject, epoch, wrapped FROM subject WHERE subject > ?1 ORDER BY subject LIMIT ?2",
     [SUBJECT_REWRAP] = "UPDATE subject SET epoch = ?2, wrapped = ?3 WHERE subject = ?1",
+    [ENTRIES_EMPTY] = "SELECT place FROM entry WHERE place > ?1 AND place <= ?2 AND body = x'' LIMIT ?3",
+    [NAMED_PUT] = "INSERT INTO named VALUES (?1, ?2)",
+    [NAMED_FIND] = "SELECT body FROM named WHERE place = ?1",
+    [NAMED_REMOVE] = "DELETE FROM named WHERE place = ?1",
     [CARD_REMOVE] = "DELETE FROM card WHERE kind = ?1 AND number = ?2 AND from_place = ?3",
     [ID_REMOVE] = "DELETE FROM id WHERE id = ?1",
     [HELD_REMOVE_ALL] = "DELETE FROM held WHERE place = ?1",
@@ -137,6 +84,7 @@ static const char *const sql[STATEMENTS] = {
     [ACKED_PUT] = "INSERT OR REPLACE INTO acked VALUES (?1, ?2, ?3, ?4, ?5)",
     [ACKED_FIND] = "SELECT place FROM acked WHERE inbox = ?1 AND lane = ?2 AND kind = ?3 AND last_number >= ?4 "
                    "AND place > ?5 ORDER BY last_number, place LIMIT 1",
+    [ACKED_FIRST] = "SELECT min(last_number) FROM acked WHERE inbox = ?1 AND lane = ?2 AND kind = ?3",
     [STEP_PUT] = "INSERT OR REPLACE INTO step VALUES (?1, ?2, ?3, ?4)",
     [STEP_FIND] = "SELECT place FROM step WHERE inbox = ?1 AND lane = ?2 AND number >= ?3 ORDER BY number, place "
                   "LIMIT ?4",
@@ -155,6 +103,7 @@ static const char *const sql[STATEMENTS] = {
     [WORK_COUNT] = "SELECT count(*) FROM work WHERE kind = ?1",
     [UNREAD_PUT] = "INSERT OR IGNORE INTO unread VALUES (?1, ?2, ?3, ?4)",
     [UNREAD_REMOVE] = "DELETE FROM unread WHERE told_nobody = ?1 AND due_ms = ?2 AND place = ?3 AND actor = ?4",
+    [UNREAD_HAS] = "SELECT 1 FROM unread WHERE told_nobody = ?1 AND due_ms = ?2 AND place = ?3 AND actor = ?4",
     [UNREAD_DUE] = "SELECT told_nobody, due_ms, place, actor FROM unread WHERE told_nobody = ?1 AND due_ms <= ?2 "
                    "ORDER BY due_ms, place, actor LIMIT ?3",
     [UNREAD_COUNT] = "SELECT count(*) FROM unread WHERE told_nobody = 1",
@@ -174,9 +123,7 @@ _Noreturn void store_fail(struct store *store, const char *what)
 
 /* ---- Opening ---------------------------------------------------------------------------------------------------- */
 
-static bool say(char error[STORE_ERROR_BYTES], const char *format, ...) __attribute__((format(printf, 2, 3)));
-
-static bool say(char error[STORE_ERROR_BYTES], const char *format, ...)
+bool store_say(char error[STORE_ERROR_BYTES], const char *format, ...)
 {
     va_list args;
     va_start(args, format);
@@ -192,15 +139,16 @@ static bool pragma_set(sqlite3 *db, const char *name, const char *value, const c
     sqlite3_stmt *statement = NULL;
     snprintf(text, sizeof text, "PRAGMA %s=%s", name, value);
     if (sqlite3_exec(db, text, NULL, NULL, NULL) != SQLITE_OK)
-        return say(error, "%s is not a sound database of a hub: %s. If it was one, restore it from its last backup",
-                   sqlite3_db_filename(db, "main"), sqlite3_errmsg(db));
+        return store_say(error,
+                         "%s is not a sound database of a hub: %s. If it was one, restore it from its last backup",
+                         sqlite3_db_filename(db, "main"), sqlite3_errmsg(db));
     snprintf(text, sizeof text, "PRAGMA %s", name);
     bool right = sqlite3_prepare_v2(db, text, -1, &statement, NULL) == SQLITE_OK &&
                  sqlite3_step(statement) == SQLITE_ROW &&
                  strcmp((const char *)sqlite3_column_text(statement, 0), expected) == 0;
     sqlite3_finalize(statement);
     return right ? true
-                 : say(error, "SQLite did not take PRAGMA %s=%s, and the hub's promises rest on it", name, value);
+                 : store_say(error, "SQLite did not take PRAGMA %s=%s, and the hub's promises rest on it", name, value);
 }
 
 static bool pragmas_set(sqlite3 *db, char *error)
@@ -222,7 +170,7 @@ static bool pragmas_set(sqlite3 *db, char *error)
              WAL_MAX_BYTES);
     if (sqlite3_exec(db, text, NULL, NULL, NULL) != SQLITE_OK ||
         sqlite3_db_config(db, SQLITE_DBCONFIG_DEFENSIVE, 1, &on) != SQLITE_OK || !on)
-        return say(error, "cannot set up the database: %s", sqlite3_errmsg(db));
+        return store_say(error, "cannot set up the database: %s", sqlite3_errmsg(db));
     return true;
 }
 
@@ -233,92 +181,6 @@ static int count_wal_pages(void *ctx, sqlite3 *db, const char *name, int pages)
     (void)db, (void)name;
     ((struct store *)ctx)->wal_pages = pages;
     return SQLITE_OK;
-}
-
-static int schema_version(sqlite3 *db)
-{
-    sqlite3_stmt *statement = NULL;
-    int version = -1;
-    if (sqlite3_prepare_v2(db, "PRAGMA user_version", -1, &statement, NULL) == SQLITE_OK &&
-        sqlite3_step(statement) == SQLITE_ROW)
-        version = sqlite3_column_int(statement, 0);
-    sqlite3_finalize(statement);
-    return version;
-}
-
-/* Each version's step in a transaction of its own, so that a crash leaves a whole version. */
-static bool migrate(struct store *store, char *error)
-{
-    int version = schema_version(store->db);
-    if (version < 0)
-        return say(error, "%s is not a database of the hub: %s", store->path, sqlite3_errmsg(store->db));
-    if (version > STORE_SCHEMA_VERSION)
-        return say(
-            error,
-            "%s has schema version %d; this carehubd knows up to %d. It was written by a newer carehubd: install "
-            "that one",
-            store->path, version, STORE_SCHEMA_VERSION);
-    /* What was deleted before pages were written clean. */
-    if (version > 0 && version < SCHEMA_WITH_KEYRING &&
-        sqlite3_exec(store->db, "VACUUM", NULL, NULL, NULL) != SQLITE_OK)
-        return say(error, "cannot rewrite %s, which needs as much room again as it takes: %s", store->path,
-                   sqlite3_errmsg(store->db));
-    for (; version < STORE_SCHEMA_VERSION; version++) {
-        char *step = sqlite3_mprintf("BEGIN; %s PRAGMA user_version=%d; COMMIT;", schema[version], version + 1);
-        int result = step ? sqlite3_exec(store->db, step, NULL, NULL, NULL) : SQLITE_NOMEM;
-        sqlite3_free(step);
-        if (result != SQLITE_OK)
-            return say(error, "cannot bring %s to schema version %d: %s", store->path, version + 1,
-                       sqlite3_errmsg(store->db));
-    }
-    return true;
-}
-
-/* The keys that a database of schema 3 or older holds itself: the hub's own, and that of its one epoch. */
-static bool keys_adopt(struct store *store, char *error)
-{
-    sqlite3_stmt *statement = NULL;
-    int n = 0;
-    bool good = sqlite3_prepare_v2(store->db, "SELECT which, wrapped FROM hub_key WHERE which BETWEEN 1 AND ?1", -1,
-                                   &statement, NULL) == SQLITE_OK;
-    vault_make(store->vault); /* with a signing key, which such a database has not */
-    if (good)
-        sqlite3_bind_int(statement, 1, VAULT_KEYS);
-    while (good && sqlite3_step(statement) == SQLITE_ROW) {
-        good = sqlite3_column_bytes(statement, 1) == VAULT_WRAPPED_BYTES &&
-               vault_adopt(store->vault, sqlite3_column_int(statement, 0), sqlite3_column_blob(statement, 1));
-        n += good;
-    }
-    sqlite3_finalize(statement);
-    return good && n == VAULT_KEYS
-               ? true
-               : say(error,
-                     "the master key does not open %s. Start with the master key that the database was made with",
-                     store->path);
-}
-
-/* The keyring is on disk before anything is sealed with what it holds, and before its keys go from an old database. */
-static bool keys_open(struct store *store, char *error)
-{
-    int version = schema_version(store->db);
-    switch (keyring_load(&store->keyring, error)) {
-    case KEYRING_OK:
-        return true;
-    case KEYRING_BAD:
-        return false;
-    case KEYRING_MISSING:
-        break;
-    }
-    if (version >= SCHEMA_WITH_KEYRING)
-        return say(error,
-                   "%s is missing, and without it nothing in the database opens. Put back the copy that you keep "
-                   "with the master key",
-                   store->keyring.path);
-    if (version > 0 && !keys_adopt(store, error))
-        return false;
-    if (version == 0)
-        vault_make(store->vault);
-    return keyring_write(&store->keyring, error);
 }
 
 static bool wal_empty(struct store *store);
@@ -334,29 +196,31 @@ static bool open_all(struct store *store, char *error)
     int opened = sqlite3_open_v2(store->path, &store->db, flags, NULL);
     umask(mask);
     if (opened != SQLITE_OK)
-        return say(error, "cannot open %s: %s", store->path, store->db ? sqlite3_errmsg(store->db) : "out of memory");
+        return store_say(error, "cannot open %s: %s", store->path,
+                         store->db ? sqlite3_errmsg(store->db) : "out of memory");
     sqlite3_wal_hook(store->db, count_wal_pages, store);
     if (!store_clean_attach(store))
-        return say(error, "cannot open %s: SQLite does not show its file", store->path);
-    if (!pragmas_set(store->db, error) || !keys_open(store, error) || !migrate(store, error))
+        return store_say(error, "cannot open %s: SQLite does not show its file", store->path);
+    if (!pragmas_set(store->db, error) || !store_keys_open(store, error) || !store_migrate(store, error))
         return false;
     if (!directory_sync(store->path))
-        return say(error, "cannot sync the directory of %s: mend its disk, then start again", store->path);
+        return store_say(error, "cannot sync the directory of %s: mend its disk, then start again", store->path);
     for (int i = 0; i < STATEMENTS; i++)
         if (sqlite3_prepare_v3(store->db, sql[i], -1, SQLITE_PREPARE_PERSISTENT, &store->statements[i], NULL) !=
             SQLITE_OK)
-            return say(error, "cannot prepare “%s”: %s", sql[i], sqlite3_errmsg(store->db));
+            return store_say(error, "cannot prepare “%s”: %s", sql[i], sqlite3_errmsg(store->db));
     if (!wal_empty(store)) /* what a crash has left there may be of the erased */
-        return say(error, "the write-ahead log of %s cannot be emptied: is another process reading it?", store->path);
+        return store_say(error, "the write-ahead log of %s cannot be emptied: is another process reading it?",
+                         store->path);
     uint8_t key[VAULT_KEY_BYTES];
     enum store_result hub = store_subject_key(store, 0, key);
     if (hub == STORE_NONE)
         store_subject_create(store, 0, key);
     return hub == STORE_DAMAGED
-               ? say(error,
-                     "%s is not the keyring of %s (or the hub's own payload key is damaged). Put back the one "
-                     "that belongs to it",
-                     store->keyring.path, store->path)
+               ? store_say(error,
+                           "%s is not the keyring of %s (or the hub's own payload key is damaged). Put back the one "
+                           "that belongs to it",
+                           store->keyring.path, store->path)
                : true;
 }
 
@@ -370,7 +234,7 @@ struct store *store_open(const char *path, struct vault *vault, const struct key
     if (!store->path)
         abort();
     if (!keyring_init(&store->keyring, path, kdf, vault))
-        say(error, "the path of the database is too long: %.200s…", path);
+        store_say(error, "the path of the database is too long: %.200s…", path);
     else if (open_all(store, error))
         return store;
     store_close(&store);

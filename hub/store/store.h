@@ -20,9 +20,10 @@
 #include "keyring.h"
 #include "vault.h"
 
-enum { STORE_SCHEMA_VERSION = 5, STORE_ERROR_BYTES = 512 };
+enum { STORE_SCHEMA_VERSION = 6, STORE_ERROR_BYTES = 512 };
 
-/* ERASED: an entry whose person has been erased. Its place, time and leaf stay; there is nothing else to see. */
+/* ERASED: what was there has been erased with its subject, a person in care or an actor. Of an entry place, time and
+ * leaf stay; of a subject that there was one. */
 enum store_result { STORE_OK = 0, STORE_NONE = 1, STORE_DAMAGED = 2, STORE_ERASED = 3 };
 
 /* The statements, each prepared once; the rows' tables are described in store.c. */
@@ -62,16 +63,17 @@ struct card {
     size_t size;
 };
 
-/* The version of a card from `from_place` on. Written twice at one place, the last one counts. */
+/* The version of a card from `from_place` on. Written twice at one place, the last one counts. The card of an actor who
+ * has a key is sealed with it, any other with the hub's own. */
 void store_card_put(struct store *store, enum card_kind kind, uint64_t number, uint64_t from_place, const void *body,
                     size_t size);
 /* The version in force at a place, that place's own included. */
 enum store_result store_card_get(struct store *store, enum card_kind kind, uint64_t number, uint64_t at_place,
                                  struct arena *arena, struct card *card);
-/* The place of its first version, or 0. */
 /* Removes the versions before the one that was in force at a place. */
 void store_cards_forget(struct store *store, enum card_kind kind, uint64_t number, uint64_t at_place);
 void store_card_remove(struct store *store, enum card_kind kind, uint64_t number, uint64_t from_place);
+/* The place of its first version, or 0. */
 uint64_t store_card_first(struct store *store, enum card_kind kind, uint64_t number);
 /* Calls `each` with the latest version of every card of a kind, by number. */
 enum store_result store_card_each(struct store *store, enum card_kind kind, struct arena *arena,
@@ -95,10 +97,17 @@ void store_person_put(struct store *store, uint64_t number, uint64_t from_place,
 
 void store_identifier_put(struct store *store, const uint8_t hash[DIGEST_BYTES], uint64_t subject);
 void store_identifier_remove(struct store *store, const uint8_t hash[DIGEST_BYTES]);
-/* Removes a subject's key, for good, and all identifiers that lead to it. Its number is not used again. */
+/* DAMAGED: the row does not prove that it leads to this person; *subject is 0 then, and if there is none. */
+enum store_result store_identifier_find(struct store *store, const uint8_t hash[DIGEST_BYTES], uint64_t *subject);
+/* The identifiers that lead to a person, by their hashes: at most max. Returns their count. */
+size_t store_identifiers_of(struct store *store, uint64_t subject, uint8_t (*hashes)[DIGEST_BYTES], size_t max);
+/* Gives rows of schema 5 their proof, at most `max` of those behind `after`, which goes on with them. Returns how many
+ * it looked at. */
+size_t store_identifiers_prove(struct store *store, uint8_t after[DIGEST_BYTES], size_t max);
+
+/* Removes a subject's key, for good, and all identifiers that lead to it. What stays says that it has been erased; its
+ * number is not used again. A subject that never had a key is erased, too. */
 void store_subject_erase(struct store *store, uint64_t subject);
-/* The subject, or 0. */
-uint64_t store_identifier_find(struct store *store, const uint8_t hash[DIGEST_BYTES]);
 
 /* Wraps the keys of the subjects behind `after` with the current epoch's key, at most max of them. Returns how many it
  * looked at, and in *last the last of them. A key that does not open is left as it is. */
@@ -110,6 +119,7 @@ void store_due_put(struct store *store, uint64_t subject, int64_t at_ms);
 /* The first that is due; false: none before or at that time. */
 bool store_due_next(struct store *store, int64_t now_ms, uint64_t *subject, int64_t *at_ms);
 void store_due_remove(struct store *store, uint64_t subject, int64_t at_ms);
+bool store_due_has(struct store *store, uint64_t subject, int64_t at_ms);
 
 /* ---- Ids of events and facts ------------------------------------------------------------------------------------ */
 
@@ -119,6 +129,16 @@ uint64_t store_id_find(struct store *store, const uint8_t id[16]);
 void store_id_remove(struct store *store, const uint8_t id[16]);
 /* Forgets at most `limit` ids that are older than before_ms and came before before_place. Returns how many. */
 int store_ids_forget(struct store *store, int64_t before_ms, uint64_t before_place, int limit);
+
+/* ---- Entries that name an actor --------------------------------------------------------------------------------- */
+
+/* The entry at a place is sealed with that subject's key. */
+void store_named_put(struct store *store, uint64_t place, uint64_t subject);
+enum store_result store_named_find(struct store *store, uint64_t place, uint64_t *subject);
+void store_named_remove(struct store *store, uint64_t place);
+/* Entries behind `after` and up to `through` of which schema 5 left nothing at all: at most max. Returns their count.
+ */
+int store_entries_empty(struct store *store, uint64_t after, uint64_t through, uint64_t *places, int max);
 
 /* Named numbers ("ids-known-from-ms"…). */
 void store_number_put(struct store *store, const char *name, int64_t number);
@@ -202,6 +222,36 @@ uint64_t store_of_person_last(struct store *store, uint64_t person, uint64_t bef
 
 void store_of_person_remove(struct store *store, uint64_t person, uint64_t place);
 
+/* ---- The index as a whole (store_index.c): the rows by which entries are found --------------------------------- */
+
+enum index_table { INDEX_OF_PERSON, INDEX_ID, INDEX_STEP, INDEX_ACKED, INDEX_TABLES };
+
+struct index_row {
+    enum index_table table;
+    int64_t key[4]; /* of_person: person; step: inbox, lane, number; acked: inbox, lane, kind, last number */
+    uint8_t id[16]; /* id */
+    uint64_t place;
+};
+
+bool store_index_has(struct store *store, const struct index_row *row);
+/* The first number up to which acknowledgements of a lane are still indexed; UINT64_MAX: none. */
+uint64_t store_acked_first(struct store *store, uint32_t inbox, int lane, int kind);
+
+/* How far a walk through all of it has come; all zero: it has not begun. */
+struct index_walk {
+    bool begun;
+    int table;
+    int64_t after[5];
+    uint8_t after_id[16];
+};
+/* NULL: a row that cannot be read. */
+typedef void store_index_each(void *ctx, const struct index_row *row);
+/* Calls `each` with the next rows, at most max, and returns how many they were. Less than max: that was the end, and
+ * the next call begins anew. */
+size_t store_index_walk(struct store *store, struct index_walk *walk, size_t max, store_index_each *each, void *ctx);
+
+/* ---- Work ------------------------------------------------------------------------------------------------------- */
+
 /* What is to be done for the fact at a place, from at_ms on; those of one kind in order of time. Of erasures that wait
  * for their confirmation, at_ms is when they lapse. */
 enum work_kind {
@@ -230,6 +280,7 @@ struct unread {
 };
 void store_unread_put(struct store *store, const struct unread *unread);
 void store_unread_remove(struct store *store, const struct unread *unread);
+bool store_unread_has(struct store *store, const struct unread *unread);
 /* Those that are due, first those that are told nobody of yet; at most max. Returns their count. */
 int store_unread_due(struct store *store, int64_t now_ms, struct unread *due, int max);
 uint64_t store_unread_count(struct store *store); /* of which nobody was told */

@@ -76,6 +76,13 @@ void store_unread_remove(struct store *store, const struct unread *unread)
     unread_run(store, UNREAD_REMOVE, unread);
 }
 
+bool store_unread_has(struct store *store, const struct unread *unread)
+{
+    sqlite3_stmt *statement = bind_numbers(
+        store, UNREAD_HAS, NUMBERS(unread->told_nobody, unread->due_ms, (int64_t)unread->place, unread->actor));
+    return number_of(store, statement, 0) != 0;
+}
+
 int store_unread_due(struct store *store, int64_t now_ms, struct unread *due, int max)
 {
     int n = 0;

@@ -1,5 +1,5 @@
-/* store_private.h - what store.c (the database and its statements), store_rows.c and store_behind.c (the rows) share.
- */
+/* store_private.h - what store.c (the database and its statements), store_schema.c (the tables and their versions) and
+ * the files of the rows share: store_rows.c, store_persons.c, store_inboxes.c, store_behind.c, store_index.c. */
 #ifndef CAREHUB_STORE_PRIVATE_H
 #define CAREHUB_STORE_PRIVATE_H
 
@@ -28,6 +28,7 @@ enum statement {
     DUE_PUT,
     DUE_NEXT,
     DUE_REMOVE,
+    DUE_HAS,
     ID_PUT,
     ID_FIND,
     ID_FORGET,
@@ -43,9 +44,15 @@ enum statement {
     IDENTIFIER_REMOVE,
     IDENTIFIER_FIND,
     IDENTIFIERS_ERASE,
-    SUBJECT_ERASE,
     SUBJECTS_BEHIND,
     SUBJECT_REWRAP,
+    SUBJECT_BURY,
+    IDENTIFIERS_BEHIND,
+    IDENTIFIERS_OF,
+    ENTRIES_EMPTY,
+    NAMED_PUT,
+    NAMED_FIND,
+    NAMED_REMOVE,
     CARD_REMOVE,
     ID_REMOVE,
     HELD_REMOVE_ALL,
@@ -65,6 +72,7 @@ enum statement {
     HELD_EACH,
     ACKED_PUT,
     ACKED_FIND,
+    ACKED_FIRST,
     STEP_PUT,
     STEP_FIND,
     COMMIT_TIME_PUT,
@@ -81,6 +89,7 @@ enum statement {
     WORK_COUNT,
     UNREAD_PUT,
     UNREAD_REMOVE,
+    UNREAD_HAS,
     UNREAD_DUE,
     UNREAD_COUNT,
     STATEMENTS
@@ -97,6 +106,16 @@ struct store {
     struct clean *clean;
     struct arena seal; /* for what is about to be bound */
 };
+
+/* ---- store_schema.c ---------------------------------------------------------------------------------------------- */
+
+/* Both before any statement is prepared. The keyring is on disk before anything is sealed with what it holds, and
+ * before its keys go from an old database. */
+bool store_keys_open(struct store *store, char *error);
+bool store_migrate(struct store *store, char *error);
+
+/* Always false. */
+bool store_say(char error[STORE_ERROR_BYTES], const char *format, ...) __attribute__((format(printf, 2, 3)));
 
 /* ---- store_clean.c ----------------------------------------------------------------------------------------------- */
 
@@ -126,10 +145,18 @@ int64_t number_of(struct store *store, sqlite3_stmt *statement, int64_t otherwis
 int numbers_of(struct store *store, sqlite3_stmt *statement, uint64_t *numbers, int max);
 /* Steps to the next row; false at the end. */
 bool next_row(struct store *store, sqlite3_stmt *statement);
-/* Binds the sealed body at `index`, runs, and gives the memory back. */
+/* Binds the sealed body at `index`, runs, and gives the memory back. An actor's card is sealed with
+ * the actor's key, if there is one; every other row with the hub's own. */
 void run_sealed(struct store *store, sqlite3_stmt *statement, int index, const struct row *row, const void *body,
                 size_t size);
+/* ERASED: it is an actor's card, and the actor has been erased. */
 enum store_result open_sealed(struct store *store, sqlite3_stmt *statement, int column, const struct row *row,
                               struct arena *arena, struct card *card);
+
+/* ---- store_persons.c -------------------------------------------------------------------------------------------- */
+
+/* Does a row's proof (of `size` bytes) say that this identifier leads to this person? */
+bool identifier_proved(struct store *store, const uint8_t hash[DIGEST_BYTES], uint64_t subject, const uint8_t *mac,
+                       int size);
 
 #endif

@@ -317,6 +317,19 @@ void vault_identifier_hash(const struct vault *vault, const char *system, const 
     crypto_generichash_final(&state, hash, DIGEST_BYTES);
 }
 
+void vault_identifier_mac(const struct vault *vault, const uint8_t hash[DIGEST_BYTES], uint64_t subject,
+                          uint8_t mac[DIGEST_BYTES])
+{
+    static const uint8_t salt[crypto_generichash_blake2b_SALTBYTES],
+        personal[crypto_generichash_blake2b_PERSONALBYTES] =
+            "leads to person"; /* never equal to a hash of the same key */
+    uint8_t bytes[DIGEST_BYTES + 8];
+    memcpy(bytes, hash, DIGEST_BYTES);
+    put_number(bytes + DIGEST_BYTES, subject, 8);
+    crypto_generichash_blake2b_salt_personal(mac, DIGEST_BYTES, bytes, sizeof bytes, vault->secrets->keys[VAULT_INDEX],
+                                             VAULT_KEY_BYTES, salt, personal);
+}
+
 void vault_content(struct vault *vault, const uint8_t salt[SALT_BYTES], const void *payload, size_t size,
                    uint8_t content[CONTENT_BYTES])
 {

@@ -103,6 +103,9 @@ void vault_random(struct vault *vault, void *bytes, size_t size);
 void vault_digest(const struct vault *vault, const void *bytes, size_t size, uint8_t digest[DIGEST_BYTES]);
 void vault_identifier_hash(const struct vault *vault, const char *system, const char *value,
                            uint8_t hash[DIGEST_BYTES]);
+/* The proof that an identifier, by its hash, leads to this person. */
+void vault_identifier_mac(const struct vault *vault, const uint8_t hash[DIGEST_BYTES], uint64_t subject,
+                          uint8_t mac[DIGEST_BYTES]);
 
 /* What the leaf of an entry commits to, in two steps, so that an entry can still be proved when its payload is gone:
  *

@@ -57,49 +57,53 @@ def event(kind, **body):
     return e
 
 
-class AccessReportTest(unittest.TestCase):
-    """One region in which everything happens once."""
+def region_where_everything_happens():
+    """A region in which everything happens once to a person; and the confirmation of its first event."""
+    region = c.Region()
+    for name in ("hospital", "gp", "pharmacy", "nurse", "mug", "coordinator"):
+        region.actor(name)
+    region.operator.fact(actor_set=reg.ActorSet(
+        name="gp", kind=reg.PROFESSIONAL, display="Dr. Janssens",
+        identifiers=[{"system": "nihdi", "value": "10012345001"}]))
+    region.operator.fact(actor_set=reg.ActorSet(name="nurse", kind=reg.ORGANISATION, display=HOSTILE))
+    hospital = region.client("hospital", ["hospital"])
+    gp = region.client("gp", ["gp"])
+    region.client("pharmacy", ["pharmacy"])
+    region.patient("one", team=[("gp", "gp"), ("pharmacy", "pharmacist")])
+    discharge = c.discharge("one", note="CLINICAL")
+    discharge.author.professional.name = "Dr. Writer"
+    discharge.author.role = "specialist"
+    first = hospital.publish_one(discharge)
+    attached = gp.attach("gp")
+    gp.deliveries(attached, 1)
+    gp.ack(attached, log.LANE_IMMEDIATE, 1, 1, log.READ)
+    # told later: a new member, a replay, an emergency
+    operator = region.operator
+    operator.fact(member_added=reg.MemberAdded(patient=c.patient_ref("one"), actor="nurse", role="home-nurse",
+                                               basis=reg.CHOSEN_BY_PERSON))
+    operator.fact(replayed=reg.Replayed(patient=c.patient_ref("one"), actor_name="pharmacy", reason="lost it"))
+    operator.fact(grant_given=reg.GrantGiven(
+        patient=c.patient_ref("one"), actor="mug", role="emergency-physician", kind=reg.EMERGENCY_ACCESS,
+        until_ms=int(time.time() * 1000) + 3600000, purpose="acute care", justification="found unconscious"))
+    crisis = event(ev.CRISIS_REFERRAL)
+    crisis.crisis_referral.SetInParent()
+    hospital.publish_one(crisis)
+    # readings, and a second record of the same person
+    region.hub.cli("open", str(first.place), "--purpose", "complaint 17")
+    region.hub.cli("patient", "show", PATIENT)
+    region.patient("other")
+    operator.fact(patients_merged=reg.PatientsMerged(patient=c.patient_ref("one"),
+                                                     merged=c.patient_ref("other")))
+    operator.fact(exclusion_set=reg.ExclusionSet(patient=c.patient_ref("one"), actor="pharmacy"))
+    hospital.publish_one(c.discharge("one"))
+    time.sleep(0.5)
+    return region, first
 
+
+class AccessReportTest(unittest.TestCase):
     @classmethod
     def setUpClass(cls):
-        cls.region = region = c.Region()
-        for name in ("hospital", "gp", "pharmacy", "nurse", "mug", "coordinator"):
-            region.actor(name)
-        region.operator.fact(actor_set=reg.ActorSet(
-            name="gp", kind=reg.PROFESSIONAL, display="Dr. Janssens",
-            identifiers=[{"system": "nihdi", "value": "10012345001"}]))
-        region.operator.fact(actor_set=reg.ActorSet(name="nurse", kind=reg.ORGANISATION, display=HOSTILE))
-        hospital = region.client("hospital", ["hospital"])
-        gp = region.client("gp", ["gp"])
-        region.client("pharmacy", ["pharmacy"])
-        region.patient("one", team=[("gp", "gp"), ("pharmacy", "pharmacist")])
-        first = c.discharge("one", note="CLINICAL")
-        first.author.professional.name = "Dr. Writer"
-        first.author.role = "specialist"
-        cls.first = hospital.publish_one(first)
-        attached = gp.attach("gp")
-        gp.deliveries(attached, 1)
-        gp.ack(attached, log.LANE_IMMEDIATE, 1, 1, log.READ)
-        # told later: a new member, a replay, an emergency
-        operator = region.operator
-        operator.fact(member_added=reg.MemberAdded(patient=c.patient_ref("one"), actor="nurse", role="home-nurse",
-                                                   basis=reg.CHOSEN_BY_PERSON))
-        operator.fact(replayed=reg.Replayed(patient=c.patient_ref("one"), actor_name="pharmacy", reason="lost it"))
-        operator.fact(grant_given=reg.GrantGiven(
-            patient=c.patient_ref("one"), actor="mug", role="emergency-physician", kind=reg.EMERGENCY_ACCESS,
-            until_ms=int(time.time() * 1000) + 3600000, purpose="acute care", justification="found unconscious"))
-        crisis = event(ev.CRISIS_REFERRAL)
-        crisis.crisis_referral.SetInParent()
-        hospital.publish_one(crisis)
-        # readings, and a second record of the same person
-        region.hub.cli("open", str(cls.first.place), "--purpose", "complaint 17")
-        region.hub.cli("patient", "show", PATIENT)
-        region.patient("other")
-        operator.fact(patients_merged=reg.PatientsMerged(patient=c.patient_ref("one"),
-                                                         merged=c.patient_ref("other")))
-        operator.fact(exclusion_set=reg.ExclusionSet(patient=c.patient_ref("one"), actor="pharmacy"))
-        hospital.publish_one(c.discharge("one"))
-        time.sleep(0.5)
+        cls.region, cls.first = region_where_everything_happens()
 
     @classmethod
     def tearDownClass(cls):
@@ -140,6 +144,29 @@ class AccessReportTest(unittest.TestCase):
     def test_of_one_type(self):
         types = {i["type"] for i in self.items("--type", "HospitalDischarge")}
         self.assertEqual(types, {"HOSPITAL_DISCHARGE"})
+
+    def test_who_learned_of_one_event_with_a_receipt_for_each_line(self):
+        hub, directory = self.region.hub, harness.scratch_dir() / "receipts"
+        ask = ("audit", "report", "--event", self.first.place, "--purpose", "complaint 17")
+        text = " ".join(hub.cli(*ask, "--proof", directory, "--lang", "en").split())
+        self.assertIn("Dr. Janssens was told of: discharge from hospital", text)
+        self.assertIn(f"(No. {self.first.place})", text)
+        self.assertNotIn("crisis team", text)
+        rows = list(csv.DictReader(io.StringIO(hub.cli(*ask, "--format", "csv"), newline="")))
+        self.assertEqual({row["event_place"] for row in rows}, {str(self.first.place)})
+        told = [row for row in rows if row["handed_over"]]
+        needed = {place for row in told for place in [row["place"], row["ground"], row["consent"], row["policy"],
+                                                      *row["said_by"].split()]}
+        self.assertGreater(len(needed), 4, "the event, a membership, the consent, the policy, an acknowledgement")
+        receipts = {path.name: path for path in directory.iterdir()}
+        self.assertTrue({f"entry-{place}.receipt" for place in needed} <= set(receipts), (needed, sorted(receipts)))
+        key = hub.cli("audit", "checkpoint", "--key").strip()
+        for path in receipts.values():
+            self.assertEqual(stat.S_IMODE(path.stat().st_mode), 0o600)
+            self.assertNotIn('"CLINICAL"', path.read_text(), "what was said is not in it")
+            hub.cli("audit", "check-receipt", path, "--key", key)
+        self.assertIn("had it proved that entry", self.report("--lang", "en"))
+        self.assertEqual(hub.cli(*ask[:2], "--purpose", "x", status=2), "")
 
     def test_text_in_four_languages(self):
         said = {"nl": "kreeg bericht van: ontslag uit het ziekenhuis", "fr": "a été informé de ceci",
@@ -183,7 +210,10 @@ class AccessReportTest(unittest.TestCase):
                 self.assertFalse(cell[:1] in ("=", "+", "-", "@"), cell)
 
     def test_fhir_follows_the_profiles(self):
-        bundle = json.loads(self.report("--format", "fhir", "--denials"))
+        def no_key_twice(pairs):
+            self.assertEqual(len(pairs), len({key for key, _ in pairs}), pairs)
+            return dict(pairs)
+        bundle = json.loads(self.report("--format", "fhir", "--denials"), object_pairs_hook=no_key_twice)
         self.assertEqual(balp.problems(bundle), [])
         profiles = {p.rsplit(".BasicAudit.")[1] for e in bundle["entry"]
                     for p in e["resource"].get("meta", {}).get("profile", [])}

@@ -32,8 +32,8 @@ PERSON = "38041299949"
 class Log(c.Region):
     """A hub with one hospital, one doctor and one patient."""
 
-    def __init__(self, settings=EVERY_SECOND):
-        super().__init__(settings=settings)
+    def __init__(self, settings=EVERY_SECOND, **hub):
+        super().__init__(settings=settings, **hub)
         self.actor("az")
         self.actor("gp")
         self.hospital_keys = self.register_client("az-software", ["az"])

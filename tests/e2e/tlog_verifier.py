@@ -204,9 +204,10 @@ def tiles_of(count):
     return [(i, min(WIDTH, count - i * WIDTH)) for i in range((count + WIDTH - 1) // WIDTH)]
 
 
-def read_leaves(directory, size):
+def read_bundles(directory, first, size):
+    """The entries from one on, the first of a bundle."""
     leaves = []
-    for index, width in tiles_of(size):
+    for index, width in tiles_of(size)[first // WIDTH:]:
         path = tile_path("entries", index, width)
         data, at = (directory / path).read_bytes(), 0
         for _ in range(width):
@@ -220,25 +221,85 @@ def read_leaves(directory, size):
     return leaves
 
 
-def verify_tiles(directory, vkey, checkpoint="checkpoint"):
-    """Everything that a checkpoint covers: signature, entries, every tile, root. Returns checkpoint and leaves."""
+def check_level(directory, level, first, known, count, minimum):
+    """Compares the tiles of a level with the hashes known of it, which are those from `first` on. Of a pruned log the
+    first tile that is there begins before that; what it has in front is returned before them."""
+    begin = (minimum >> 8 * (level + 1)) * WIDTH
+    front = []
+    for index, width in tiles_of(count)[begin // WIDTH:]:
+        path = tile_path(level, index, width)
+        data = (directory / path).read_bytes()
+        if len(data) != 32 * width:
+            raise Wrong(f"{path} is not of its size")
+        there = [data[i:i + 32] for i in range(0, len(data), 32)]
+        new = max(0, first - index * WIDTH)
+        front += there[:new]
+        at = index * WIDTH + new - first
+        if there[new:] != known[at:at + width - new]:
+            raise Wrong(f"{path} does not hold the hashes of what is below it")
+    return begin, front + known
+
+
+def root_of(levels, begin, end):
+    """MTH(D[begin:end]), from what the tiles of the levels have: {level: (index of the first, hashes)}."""
+    size = end - begin
+    level = next((n for n in range(8) if size == WIDTH ** n), None)
+    if level in levels and begin % size == 0 and begin // size >= levels[level][0]:
+        return levels[level][1][begin // size - levels[level][0]]
+    if size <= 1:
+        raise Wrong(f"there is no hash of entry {begin}")
+    k = 1
+    while k * 2 < size:
+        k *= 2
+    return node_hash(root_of(levels, begin, begin + k), root_of(levels, begin + k, end))
+
+
+def verify_pruned(directory, vkey, minimum):
+    """As verify_tiles, of a log that was pruned up to a minimum index (tlog-tiles, "Pruning"): everything that has to be
+    there. Returns checkpoint, index of the first entry, and entries."""
     directory = pathlib.Path(directory)
     try:
-        checkpoint = Checkpoint((directory / checkpoint).read_bytes()).verify_log(vkey)
-        leaves = read_leaves(directory, checkpoint.size)
-        level, hashes = 0, [leaf_hash(leaf) for leaf in leaves]
-        if tree_hash(hashes) != checkpoint.root:
-            raise Wrong("the entries have another root than the checkpoint")
-        while hashes:
-            for index, width in tiles_of(len(hashes)):
-                path = tile_path(level, index, width)
-                if (directory / path).read_bytes() != b"".join(hashes[index * WIDTH:index * WIDTH + width]):
-                    raise Wrong(f"{path} does not hold the hashes of what is below it")
-            hashes = [tree_hash(hashes[i * WIDTH:(i + 1) * WIDTH]) for i in range(len(hashes) // WIDTH)]
+        checkpoint = Checkpoint((directory / "checkpoint").read_bytes()).verify_log(vkey)
+        if minimum > checkpoint.size:
+            raise Wrong("the minimum index is behind the end")
+        start = first = minimum // WIDTH * WIDTH
+        leaves = read_bundles(directory, first, checkpoint.size)
+        level, known, levels = 0, [leaf_hash(leaf) for leaf in leaves], {}
+        while checkpoint.size >> 8 * level:
+            count = checkpoint.size >> 8 * level
+            first, known = check_level(directory, level, first, known, count, minimum)
+            levels[level] = (first, known)
+            below = minimum >> 8 * (level + 1)  # the first tile of this level that is there
+            known = [tree_hash(known[i:i + WIDTH]) for i in range(0, (count // WIDTH - below) * WIDTH, WIDTH)]
+            first = below
             level += 1
+        root = root_of(levels, 0, checkpoint.size) if checkpoint.size else sha256()
     except (OSError, UnicodeDecodeError, struct.error) as error:
         raise Wrong(str(error)) from None
+    if root != checkpoint.root:
+        raise Wrong("the tiles have another root than the checkpoint")
+    return checkpoint, start, leaves
+
+
+def verify_tiles(directory, vkey):
+    """Everything that a checkpoint covers: signature, entries, every tile, root. Returns checkpoint and leaves."""
+    checkpoint, _, leaves = verify_pruned(directory, vkey, 0)
+    if tree_hash([leaf_hash(leaf) for leaf in leaves]) != checkpoint.root:
+        raise Wrong("the entries have another root than the checkpoint")
     return checkpoint, leaves
+
+
+def read_minimum(directory, vkey):
+    """How far the hub says that it has pruned (PROTOCOL.md, section 17)."""
+    path = pathlib.Path(directory) / "minimum-index"
+    if not path.exists():
+        return 0
+    note = Note(path.read_bytes())
+    note.verify(vkey)
+    lines = note.text.decode().split("\n")
+    if lines[0] != "carehub minimum index 1" or len(lines) != 4 or not re.fullmatch("0|[1-9][0-9]*", lines[2]):
+        raise Wrong("not a minimum index")
+    return int(lines[2])
 
 
 # ---- tlog-proof, and the hub's receipts -------------------------------------------------------------------------------
@@ -283,8 +344,8 @@ def main():
     what, path, key = sys.argv[1:]
     try:
         if what == "tiles":
-            checkpoint, leaves = verify_tiles(path, VKey(key))
-            print(f"sound: {len(leaves)} entries, root {checkpoint.root.hex()}")
+            checkpoint, first, leaves = verify_pruned(path, VKey(key), read_minimum(path, VKey(key)))
+            print(f"sound: {first + len(leaves)} entries, the first {first} pruned, root {checkpoint.root.hex()}")
         else:
             _, payload, index, checkpoint = check_receipt(pathlib.Path(path).read_bytes(), VKey(key))
             print(f"sound: entry {index} of {checkpoint.size}, {'with' if payload else 'without'} its content")

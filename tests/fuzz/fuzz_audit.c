@@ -1,10 +1,13 @@
 /* What comes from others in the audit log, by the first byte: a note with its checkpoint, a witness's answer, a
- * verifier key, a proof, a receipt. What is parsed has to be what it says when it is written again. */
+ * verifier key, a proof, a receipt, the name of a tile. What is parsed has to be what it says when it is written again.
+ */
 #include <assert.h>
 #include <stdlib.h>
 #include <string.h>
 
+#include "audit/minimum.h"
 #include "audit/proof.h"
+#include "audit/tiles.h"
 #include "receipt_file.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
@@ -35,6 +38,13 @@ static void fuzz_note(const char *text, size_t size)
         size_t n = checkpoint_text(&checkpoint, written);
         assert(n <= note.text_size && memcmp(written, note.text, n) == 0);
         assert(checkpoint_parse(written, n, &again) && again.size == checkpoint.size);
+    }
+    struct minimum minimum;
+    char said[MINIMUM_BYTES];
+    if (minimum_note_parse(text, size, &note, &minimum)) {
+        size_t n = minimum_text(&minimum, said);
+        assert(n == note.text_size && memcmp(said, note.text, n) == 0);
+        assert(!checkpoint_parse(note.text, note.text_size, &checkpoint)); /* never both */
     }
 }
 
@@ -71,6 +81,16 @@ static void fuzz_receipt(const char *text, size_t size)
     receipt_file_end(&file);
 }
 
+static void fuzz_tile(const char *text)
+{
+    struct tile tile;
+    char written[TILE_PATH_BYTES];
+    if (tile_parse(text, &tile)) {
+        assert(tile.level >= TILE_ENTRIES && tile.level < TILE_LEVELS && tile.width > 0 && tile.width <= TILE_WIDTH);
+        assert(strcmp(tile_path(&tile, written), text) == 0);
+    }
+}
+
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
     struct note lines;
@@ -79,7 +99,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     char *text = malloc(size); /* exactly as long, with a final 0 for keys alone */
     memcpy(text, data + 1, size - 1);
     text[size - 1] = '\0';
-    switch (data[0] % 5) {
+    switch (data[0] % 6) {
     case 0:
         fuzz_note(text, size - 1);
         break;
@@ -91,6 +111,9 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
         break;
     case 3:
         fuzz_proof(text, size - 1);
+        break;
+    case 4:
+        fuzz_tile(text);
         break;
     default:
         fuzz_receipt(text, size - 1);

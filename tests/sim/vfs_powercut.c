@@ -159,7 +159,16 @@ static _Noreturn void power_fails(void)
             abort();
         close(fd);
     }
+    if (plan.also)
+        plan.also();
     _exit(POWERCUT_EXIT);
+}
+
+void powercut_count(void)
+{
+    calls++;
+    if (calls == plan.cut_at && !plan.syncs_only)
+        power_fails();
 }
 
 /* Counts a write or sync. True: it is to fail. */

@@ -6,6 +6,7 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "core/core_private.h"
 #include "eventid.h"
 #include "pbjson.h"
 
@@ -79,7 +80,10 @@ void hub_open(struct hub *hub)
                                  .tlog = {.directory = hub->tlog[0] ? hub->tlog : NULL,
                                           .origin = "test.example/log",
                                           .every_s = 1,
-                                          .every_entries = 1000}};
+                                          .every_entries = 1000,
+                                          .prune = hub->prune_tiles,
+                                          .witnesses = &hub->witness,
+                                          .n_witnesses = hub->witness.key ? 1 : 0}};
     struct core_output output = {.send = on_send,
                                  .session = on_session,
                                  .settled = on_settled,
@@ -138,9 +142,27 @@ static int forget_file(const char *path, const struct stat *about, int what, str
     return remove(path);
 }
 
+/* A whole pass over all that is stored. */
+static void check_stored(struct core *core)
+{
+    core->scrub = (struct scrub){.pruned = core->pruned_place,
+                                 .found = core->scrub.found,
+                                 .follows = core->scrub.follows,
+                                 .person = core->scrub.person,
+                                 .rest = core->scrub.rest,
+                                 .ctx = core};
+    core->index_walk = (struct index_walk){.begun = false};
+    while (scrub_some(&core->scrub, core->store, core->log, core->committed_place, 1000))
+        ;
+    if (core->scrub.damaged > 0)
+        fail_msg("%llu of what is stored is damaged at the end", (unsigned long long)core->scrub.damaged);
+}
+
 int hub_teardown(void **state)
 {
     struct hub *hub = *state;
+    if (hub->core && !hub->damaged)
+        check_stored(hub->core);
     core_close(&hub->core);
     hub_clear(hub);
     nftw(hub->directory, forget_file, 8, FTW_DEPTH | FTW_PHYS);

@@ -20,6 +20,8 @@ struct hub {
     char directory[64], database[96];
     uint8_t master_key[32];
     char tlog[96]; /* the audit log's directory; "": none is kept */
+    bool prune_tiles;
+    struct core_witness witness; /* key NULL: there is none */
     char *policy;
     int64_t now_ms;
     int64_t payload_kept_ms, entry_kept_ms; /* for hub_open; 0: for ever */
@@ -29,6 +31,7 @@ struct hub {
     } sent[SENT_MAX]; /* since hub_clear */
     size_t n_sent;
     uint64_t ref;
+    bool damaged; /* by the test: else whatever a test has made of the database must be sound at its end */
 };
 
 int hub_setup(void **state);

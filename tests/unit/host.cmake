@@ -1,5 +1,5 @@
 # The core of the adapter host: settings, plug-ins, the journal, and the way in.
-foreach(name settings plugin journal intake)
+foreach(name settings plugin journal intake forget)
   add_executable(test_${name} ${CMAKE_CURRENT_LIST_DIR}/test_${name}.c)
   target_link_libraries(test_${name} PRIVATE carehub_host carehub_options PkgConfig::CMOCKA)
   add_test(NAME unit.${name} COMMAND test_${name})

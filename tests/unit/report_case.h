@@ -74,8 +74,10 @@ static inline bool report_case(struct report *report, const char *text)
     free(json);
     if (!answer)
         return false;
+    report_begin(report);
     if (!report_add(report, answer))
         abort();
+    carehub__v1__answer__free_unpacked(answer, NULL);
     report_end(report);
     return true;
 }

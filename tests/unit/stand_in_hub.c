@@ -48,6 +48,7 @@ static void deliver(struct stand_in_delivery *d)
         .number = d->number,
         .attempt = ++d->attempts,
         .notice = d->notice,
+        .verified_by = d->verified ? "dr-janssens" : "",
         .received_ms = 1772400000000,
         .event = event,
         .bytes = d->bytes,
@@ -66,7 +67,8 @@ uint64_t stand_in_put(const char *inbox, Carehub__V1__EventType type, const uint
         number += strcmp(stand_in.deliveries[i].inbox, inbox) == 0;
     event.type = type;
     event.id = (ProtobufCBinaryData){CAREHUB_ID_BYTES, (uint8_t *)id};
-    *d = (struct stand_in_delivery){.number = number, .len = carehub__v1__event__get_packed_size(&event)};
+    *d = (struct stand_in_delivery){
+        .number = number, .verified = stand_in.verified, .len = carehub__v1__event__get_packed_size(&event)};
     snprintf(d->inbox, sizeof d->inbox, "%s", inbox);
     d->bytes = malloc(d->len);
     carehub__v1__event__pack(&event, d->bytes);

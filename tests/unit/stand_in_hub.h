@@ -17,7 +17,7 @@ struct stand_in_delivery {
     uint64_t number;
     uint8_t *bytes;
     size_t len;
-    bool notice;
+    bool notice, verified;
     enum { STAND_IN_WAITS, STAND_IN_ACKED, STAND_IN_NACKED, STAND_IN_DEAD, STAND_IN_SKIPPED } is;
     char code[64];
     uint32_t attempts;
@@ -30,6 +30,7 @@ extern struct stand_in {
     char facts[STAND_IN_NAMES][256];
     size_t n_facts;
     int refuse_facts; // an ErrorCode; 0: they are taken
+    bool verified;    // what is put now has been
 } stand_in;
 
 void stand_in_clear(void);

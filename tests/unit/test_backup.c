@@ -1,5 +1,6 @@
 /* Backups: made while events come in, and put back; nothing but a whole and sound one of this hub is. */
 #include "core_fixture.h"
+#include "core/core_private.h"
 
 #include <stdio.h>
 #include <stdlib.h>
@@ -190,12 +191,35 @@ static void a_backup_that_was_changed_anywhere_is_refused_and_changes_nothing(vo
     free(fetched.bytes);
 }
 
+static void a_backup_of_a_hub_that_no_longer_keeps_all_entries_comes_back(void **state)
+{
+    struct hub *hub = *state;
+    struct fetched fetched;
+    struct restore restore;
+    hub_region(hub);
+    hub_publish(hub, HOSPITAL, 1, DISCHARGE);
+    assert_int_equal(sqlite3_exec(store_database(hub->core->store),
+                                  "DELETE FROM entry WHERE place <= 10;"
+                                  "INSERT OR REPLACE INTO number VALUES ('pruned-place', 10)",
+                                  NULL, NULL, NULL),
+                     SQLITE_OK);
+    begin(hub, &fetched);
+    fetch(hub, &fetched);
+    core_close(&hub->core);
+    assert_true(put_back(hub, fetched.bytes, fetched.size, &restore));
+    restart(hub);
+    assert_int_equal(last_place(hub), fetched.place);
+    unlink(restore.replaced);
+    free(fetched.bytes);
+}
+
 static void a_sealed_backup_of_a_damaged_database_is_refused(void **state)
 {
     struct hub *hub = *state;
     struct fetched fetched;
     struct restore restore;
     sqlite3 *db;
+    hub->damaged = true;
     hub_region(hub);
     hub_publish(hub, HOSPITAL, 1, DISCHARGE);
     core_close(&hub->core);
@@ -253,6 +277,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         TEST(what_was_backed_up_while_events_came_in_comes_back),
         TEST(a_backup_that_was_changed_anywhere_is_refused_and_changes_nothing),
+        TEST(a_backup_of_a_hub_that_no_longer_keeps_all_entries_comes_back),
         TEST(a_sealed_backup_of_a_damaged_database_is_refused),
         TEST(a_backup_ends_with_its_session_and_only_one_is_made_at_a_time),
         cmocka_unit_test(header_is_read_in_its_one_form_only),

@@ -8,19 +8,25 @@
 #include <string.h>
 
 #include "policy_diff.h"
+#include "texts.h"
 
 #include <cmocka.h> /* last: it has a macro fail() */
 
 #define GETS(name) CAREHUB__V1__GETS__GETS_##name
 
-static char *rendered(const Carehub__V1__PolicyDiffAnswer *diff)
+static char *rendered_in(const Carehub__V1__PolicyDiffAnswer *diff, const char *language)
 {
     char *text = NULL;
     size_t size;
     FILE *out = open_memstream(&text, &size);
-    policy_diff_print(diff, out, (struct style){0});
+    policy_diff_print(diff, out, (struct style){.texts = texts_of(language)});
     fclose(out);
     return text;
+}
+
+static char *rendered(const Carehub__V1__PolicyDiffAnswer *diff)
+{
+    return rendered_in(diff, "en");
 }
 
 static Carehub__V1__PolicyDiffAnswer answer(void)
@@ -105,12 +111,48 @@ static void parts_that_decide_no_event_are_named_and_are_a_difference(void **sta
     free(text);
 }
 
+static void each_language_says_it_all(void **state)
+{
+    (void)state;
+    static const struct {
+        const char *language, *says[4];
+    } cases[] = {
+        {"nl",
+         {"Beslissingen zouden veranderen: 'region-2027' in plaats van 'region-2026', dat nu geldt\n",
+          "Wie minder zou krijgen:\n     wie              soort         nu    nieuw  patiënten\n",
+          "  -  (mantelzorgers)  FallReported  zorg  niets  minder dan 5\n", "Ook deze delen verschillen"}},
+        {"fr",
+         {"Des décisions changeraient: « region-2027 » au lieu de « region-2026 », qui est en vigueur\n",
+          "Qui recevrait moins :\n", "(aidants proches)", "Ces parties diffèrent aussi"}},
+        {"de",
+         {"Entscheidungen würden sich ändern: „region-2027“ statt „region-2026“, das jetzt gilt\n",
+          "Wer weniger erhielte:\n", "(pflegende Angehörige)", "Auch diese Teile sind anders"}},
+    };
+    Carehub__V1__PatientRange few = CAREHUB__V1__PATIENT_RANGE__INIT;
+    few.at_least = 1, few.at_most = 4;
+    Carehub__V1__PolicyChange loses = change("", GETS(CARE), GETS(NOTHING), &few), *changes[] = {&loses};
+    char *sections[] = {"hold-days"};
+    Carehub__V1__PolicyDiffAnswer a = answer();
+    a.changes = changes;
+    a.n_changes = a.n_sections = 1;
+    a.sections = sections;
+    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+        char *text = rendered_in(&a, cases[i].language);
+        for (size_t n = 0; n < 4; n++)
+            if (!strstr(text, cases[i].says[n]))
+                fail_msg("“%s” is not in: %s", cases[i].says[n], text);
+        assert_null(strpbrk(text, "{}"));
+        free(text);
+    }
+}
+
 int main(void)
 {
     setenv("TZ", "UTC", 1);
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(gains_and_losses_are_listed_apart_with_their_totals),
         cmocka_unit_test(no_difference_says_so),
+        cmocka_unit_test(each_language_says_it_all),
         cmocka_unit_test(parts_that_decide_no_event_are_named_and_are_a_difference),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -7,6 +7,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "catalogue.h"
 #include "story.h"
 #include "texts.h"
 
@@ -310,7 +311,7 @@ static void explanation_is_in_the_readers_language(void **state)
                "\n"
                "Was geprüft wurde, in dieser Reihenfolge:\n"
                "  +  Registrierung         Apotheek Peeters ist registriert.\n"
-               "  +  Behandlungsbeziehung  Mitglied des Behandlungsteams (Apotheke) seit dem 22. Februar 2026, 21:00 "
+               "  +  Behandlungsbeziehung  Mitglied des Betreuungsteams (Apotheke) seit dem 22. Februar 2026, 21:00 "
                "Uhr. Eingetragen am 1. März 2026, 21:00 Uhr; davor galt es nicht.\n"
                "  +  Behandlungsbeziehung  in the hub's own words\n"
                "  x  Einwilligung          Es gibt keine gültige Einwilligung für die Kontinuität der Versorgung. <- "
@@ -526,17 +527,53 @@ static void tail_is_one_aligned_line_for_each_decision(void **state)
     story_line(&held, out, plain);
     fclose(out);
     assert_string_equal(text,
-                        "21:00:00.124  #1042      HospitalDischarge    P7      + told        dr-janssens          "
+                        "21:00:00.124  #1042      HospitalDischarge       P7      + told        dr-janssens          "
                         " medical data: member of the care team, and the patient has consented\n"
-                        "21:00:00.124  #1042      FallReported         P7      ~ held        wit-gele-zorg        "
+                        "21:00:00.124  #1042      FallReported            P7      ~ held        wit-gele-zorg        "
                         " is suspended; the event waits until that is over, or until its deadline\n");
     free(text);
+}
+
+/* In characters, where a word begins in a line; -1: it is not there. */
+static int place_of(const char *line, const char *word)
+{
+    const char *found = strstr(line, word);
+    int n = 0;
+    for (; found && line < found; line++)
+        n += ((unsigned char)*line & 0xC0) != 0x80;
+    return found ? n : -1;
+}
+
+static void tail_is_aligned_in_each_language_whatever_happens(void **state)
+{
+    (void)state;
+    static const char *const languages[] = {"en", "nl", "fr", "de"};
+    for (int l = 0; l < 4; l++) {
+        int place = -1;
+        for (int i = 1; i <= EVENT_TYPE_MAX * 2; i++) {
+            Carehub__V1__TraceLine step = i % 3 ? delivery((Carehub__V1__TraceLine__Step)(1 + i % 12), 1, "dr-janssens")
+                                                : decided("dr-janssens", "gp", (Carehub__V1__Outcome)(1 + i / 3 % 3),
+                                                          REASON(NO_CONSENT), CAREHUB__V1__LEVEL__LEVEL_NONE);
+            step.outcome = step.outcome ? step.outcome : OUTCOME(DELIVER);
+            step.type = (Carehub__V1__EventType)(1 + i % EVENT_TYPE_MAX);
+            char *text = NULL;
+            size_t size;
+            FILE *out = open_memstream(&text, &size);
+            story_line(&step, out, (struct style){.utf8 = true, .texts = texts_of(languages[l])});
+            fclose(out);
+            place = place < 0 ? place_of(text, "dr-janssens") : place;
+            if (place_of(text, "dr-janssens") != place)
+                fail_msg("not aligned (%s): %s", languages[l], text);
+            free(text);
+        }
+    }
 }
 
 int main(void)
 {
     setenv("TZ", "UTC", 1);
     const struct CMUnitTest tests[] = {
+        cmocka_unit_test(tail_is_aligned_in_each_language_whatever_happens),
         cmocka_unit_test(trace_shows_the_whole_way_in_the_order_of_time),
         cmocka_unit_test(trace_of_what_was_not_kept_names_nobody),
         cmocka_unit_test(trace_of_what_an_operator_refused_says_why),

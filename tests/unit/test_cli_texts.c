@@ -49,6 +49,7 @@ static void every_code_of_the_protocol_has_a_text(void **state)
     must_say_enum("step", &carehub__v1__trace_line__step__descriptor);
     must_say_enum("cause", &carehub__v1__cause__descriptor);
     must_say_enum("lane", &carehub__v1__lane__descriptor);
+    must_say_enum("gets", &carehub__v1__gets__descriptor);
     must_say_enum("grant", &carehub__v1__grant_kind__descriptor);
     must_say_enum("basis", &carehub__v1__relation_basis__descriptor);
     const ProtobufCEnumDescriptor *findings = &carehub__v1__finding__descriptor;

@@ -56,6 +56,11 @@ static void defaults_and_relative_paths(void **state)
     assert_false(config.has_next_key);
     assert_null(config.user);
     assert_int_equal(config.io_threads, 1);
+    assert_false(config.prune_tiles);
+    config_free(&config);
+    write_file("hub.conf", MINIMUM "prune-tiles = yes\n", 0644);
+    assert_true(config_load(&config, path_of("hub.conf"), error));
+    assert_true(config.prune_tiles);
     config_free(&config);
 }
 
@@ -88,9 +93,17 @@ static void what_is_wrong_is_named_with_file_and_setting(void **state)
         {MINIMUM "next-key = " HEX64 "00\n", "'next-key'"},
         {MINIMUM "io-threads = 0\n", "'io-threads'"},
         {MINIMUM "io-threads = 2x\n", "'io-threads'"},
+        {MINIMUM "prune-tiles = maybe\n", "'prune-tiles'"},
         {MINIMUM "log-level = loud\n", "'log-level'"},
+        {MINIMUM "next-master-key-file = a\nnext-master-key-passphrase-file = b\n", "not both"},
         {MINIMUM "commit-delay-us = -1\n", "'commit-delay-us'"},
         {"name = a b\n", "'name'"},
+        {"name = \"\"\ndatabase = hub.db\nkey-file = hub.key\npolicy-file = policy.conf\n", "'name'"},
+        {MINIMUM "log-origin = https://log.example/x\n", "'log-origin'"},
+        {MINIMUM "log-origin = log.example/x/\n", "'log-origin'"},
+        {MINIMUM "log-origin = log.example/x/2\n", "'log-origin'"},
+        {MINIMUM "log-origin = log.example+x\n", "'log-origin'"},
+        {MINIMUM "witness = \"w.example+0a1b2c3d+AeA https://w.example/\"\n", "type 0x04"},
         {"name = demo\n", "'database'"},
         {MINIMUM "no sign of a setting\n", "setting = value"},
         {"", "'name'"},

@@ -390,6 +390,42 @@ static void a_batch_loses_only_what_is_wrong_in_it(void **state)
     assert_int_equal(result.items[2].outcome, FHIR_REFUSED);
 }
 
+#define FOUND(mode, resource) "{\"search\":{\"mode\":\"" mode "\"},\"resource\":" resource "}"
+
+// What somebody's system has: without requests, which stand for doing something.
+static void a_collection_and_what_a_search_found_are_taken_whole_or_not_at_all(void **state)
+{
+    (void)state;
+    assert_true(send_text(
+        BUNDLE("collection", PATIENT ",{\"resource\":" IN_BUNDLE("1") "},{\"resource\":" IN_BUNDLE("2") "}")));
+    assert_int_equal(result.n_events, 2);
+    assert_false(send_text(BUNDLE("collection", PATIENT ",{\"resource\":" IN_BUNDLE("1") "},{\"resource\":" BAD "}")));
+    assert_int_equal(result.n_events, 0);
+    assert_string_equal(problems.list[0].expression, "Bundle.entry[2].resource.subject");
+    assert_true(
+        send_text(BUNDLE("searchset", PATIENT "," FOUND("match", IN_BUNDLE("1")) "," FOUND(
+                                          "include", IN_BUNDLE("2")) "," FOUND("outcome", "{\"resourceType\":"
+                                                                                          "\"OperationOutcome\"}"))));
+    assert_int_equal(result.n_events, 1);
+    assert_string_equal(result.events[0]->source->native_id, "Observation||1");
+}
+
+// The id is that of the system that was asked, and so its own: the same in the next answer, though the place is
+// another.
+static void a_resource_of_a_collection_is_known_by_its_id(void **state)
+{
+#define BY_ID(id)                                                                                                      \
+    "{\"resource\":{\"resourceType\":\"Observation\",\"id\":\"" id "\",\"status\":\"final\","                          \
+    "\"code\":" SNOMED("1912002") "," OF_PATIENT ",\"effectiveDateTime\":\"2026-03-01\"}}"
+    uint8_t id[16];
+    (void)state;
+    assert_true(send_text(BUNDLE("searchset", PATIENT "," BY_ID("77"))));
+    memcpy(id, result.events[0]->id.data, sizeof id);
+    assert_string_equal(result.events[0]->source->native_id, "Observation|id|77");
+    assert_true(send_text(BUNDLE("collection", BY_ID("77") "," PATIENT)));
+    assert_memory_equal(result.events[0]->id.data, id, sizeof id);
+}
+
 #define HEADER(focus)                                                                                                  \
     "{\"resource\":{\"resourceType\":\"MessageHeader\",\"id\":\"h\",\"eventCoding\":{\"code\":\"x\"},"                 \
     "\"focus\":[{\"reference\":\"" focus "\"}]}}"
@@ -466,7 +502,8 @@ static void what_is_wrong_is_said_where_it_is(void **state)
         {"{\"resourceType\":\"Communication\",\"status\":\"completed\"," SUBJECT
          ",\"payload\":[{\"contentAttachment\":{\"data\":\"AAAA\"}}]}",
          "Communication.payload[0].content", PROBLEM_NOT_SUPPORTED},
-        {BUNDLE("searchset", ""), "Bundle.type", PROBLEM_NOT_SUPPORTED},
+        {BUNDLE("history", ""), "Bundle.type", PROBLEM_NOT_SUPPORTED},
+        {BUNDLE("searchset", ""), "Bundle", PROBLEM_REQUIRED},
         {BUNDLE("transaction", ""), "Bundle", PROBLEM_REQUIRED},
         {"{\"resourceType\":\"Bundle\"}", "Bundle.type", PROBLEM_REQUIRED},
     };
@@ -540,6 +577,8 @@ int main(void)
         TEST(a_correction_of_the_unknown_is_a_report_that_says_so),
         TEST(a_transaction_is_taken_whole_or_not_at_all),
         TEST(a_batch_loses_only_what_is_wrong_in_it),
+        TEST(a_collection_and_what_a_search_found_are_taken_whole_or_not_at_all),
+        TEST(a_resource_of_a_collection_is_known_by_its_id),
         TEST(a_message_is_about_its_focus_only),
         TEST(more_events_than_fit_one_group_are_refused),
         TEST(what_is_wrong_is_said_where_it_is),

@@ -172,8 +172,9 @@ static const struct fhir_route route = {.endpoint = "https://hub.test/fhir",
                                         .receiver_name = "Thuiszorg",
                                         .now_ms = RECEIVED_MS};
 
-enum turn { PLAIN, AMENDED, RETRACTED, RETRACTED_BLIND, TURNS };
-static const char *const turn_names[TURNS] = {"new", "amended", "retracted", "retracted-blind"};
+enum turn { PLAIN, UNVERIFIED, VERIFIED, AMENDED, RETRACTED, RETRACTED_BLIND, TURNS };
+static const char *const turn_names[TURNS] = {"new",     "unverified", "verified",
+                                              "amended", "retracted",  "retracted-blind"};
 static const struct {
     const char *name;
     Carehub__V1__Level level;
@@ -212,7 +213,12 @@ static void point_at(ProtobufCBinaryData *place, const Carehub__V1__Event *origi
 static struct json_object *message_of(const struct sample *sample, Carehub__V1__Level level, enum turn turn)
 {
     Carehub__V1__Event *original = event_of(sample, level), *event = event_of(sample, level);
-    if (turn != PLAIN) {
+    struct fhir_route to = route;
+    if (turn == VERIFIED)
+        to.verified_by = "dr-janssens";
+    if (event->author != NULL)
+        event->author->unverified = turn == UNVERIFIED || turn == VERIFIED;
+    if (turn >= AMENDED) {
         event->id.data[15] = 2;
         point_at(turn == AMENDED ? &event->amends : &event->retracts, original);
     }
@@ -222,7 +228,7 @@ static struct json_object *message_of(const struct sample *sample, Carehub__V1__
         event->body_case = CAREHUB__V1__EVENT__BODY__NOT_SET;
     }
     problems = (struct problems){0};
-    struct json_object *message = fhir_message(event, turn == RETRACTED ? original : NULL, &route, &problems);
+    struct json_object *message = fhir_message(event, turn == RETRACTED ? original : NULL, &to, &problems);
     assert_int_equal(problems.count, 0);
     assert_non_null(message);
     carehub__v1__event__free_unpacked(event, NULL);
@@ -392,6 +398,43 @@ static void every_type_has_a_message_and_what_is_no_type_has_none(void **state)
     assert_int_equal(problems.list[1].code, PROBLEM_REQUIRED);
 }
 
+static struct json_object *provenance_of(struct json_object *message)
+{
+    struct json_object *entries = json_object_object_get(message, "entry");
+    for (size_t i = 0; i < json_object_array_length(entries); i++) {
+        struct json_object *resource = json_object_object_get(json_object_array_get_idx(entries, i), "resource");
+        if (strcmp(at(resource, "resourceType"), "Provenance") == 0)
+            return resource;
+    }
+    return NULL;
+}
+
+// What a carer entered is delivered again when somebody stands for it: as another message, about the same thing.
+static void who_verified_it_is_an_agent_and_until_then_it_is_preliminary(void **state)
+{
+    (void)state;
+    for (size_t i = 0; i < SAMPLES; i++) {
+        struct json_object *first = message_of(&samples[i], CAREHUB__V1__LEVEL__LEVEL_CLINICAL, UNVERIFIED),
+                           *then = message_of(&samples[i], CAREHUB__V1__LEVEL__LEVEL_CLINICAL, VERIFIED),
+                           *never = message_of(&samples[i], CAREHUB__V1__LEVEL__LEVEL_CLINICAL, PLAIN);
+        assert_string_equal(at(provenance_of(first), "agent.1.type.coding.0.code"), "");
+        assert_string_equal(at(provenance_of(then), "agent.0.type.coding.0.code"), "author");
+        assert_string_equal(at(provenance_of(then), "agent.1.type.coding.0.code"), "verifier");
+        assert_string_equal(at(provenance_of(then), "agent.1.who.display"), "dr-janssens");
+        assert_string_not_equal(at(first, "entry.0.resource.id"), at(then, "entry.0.resource.id"));
+        assert_string_equal(at(first, "entry.0.resource.id"), at(never, "entry.0.resource.id"));
+        assert_string_equal(at(first, "entry.1.resource.id"), at(then, "entry.1.resource.id"));
+        if (strcmp(samples[i].resource, "Observation") == 0 &&
+            strcmp(at(never, "entry.1.resource.status"), "final") == 0) {
+            assert_string_equal(at(first, "entry.1.resource.status"), "preliminary");
+            assert_string_equal(at(then, "entry.1.resource.status"), "final");
+        }
+        json_object_put(first);
+        json_object_put(then);
+        json_object_put(never);
+    }
+}
+
 // The words of a general message: a line for each field.
 static void what_has_no_resource_of_its_own_is_told_in_words(void **state)
 {
@@ -484,6 +527,7 @@ int main(int argc, char **argv)
     const struct CMUnitTest tests[] = {
         TEST(a_message_has_its_header_first_and_its_focus_second),
         TEST(corrections_name_what_they_correct_and_say_what_is_so_now),
+        TEST(who_verified_it_is_an_agent_and_until_then_it_is_preliminary),
         TEST(a_message_holds_no_more_than_the_view),
         TEST(what_we_write_we_read_as_the_same_event),
         TEST(every_type_has_a_message_and_what_is_no_type_has_none),

@@ -232,6 +232,39 @@ static void each_answer_has_its_result(void **state)
     }
 }
 
+/* RFC 9110, 10.2.3. */
+static void what_the_server_asks_us_to_wait_is_read_and_bounded(void **state)
+{
+    static const struct {
+        const char *answer;
+        uint64_t least_ms, most_ms;
+    } cases[] = {
+        {ANSWER("503"), 0, 0},
+        {"HTTP/1.1 503 No\r\nRetry-After: 7\r\nContent-Length: 0\r\n\r\n", 7000, 7000},
+        {"HTTP/1.1 429 No\r\nretry-after: 120\r\nContent-Length: 0\r\n\r\n", 120000, 120000},
+        {"HTTP/1.1 503 No\r\nRetry-After: 99999999999\r\nContent-Length: 0\r\n\r\n", 3600000, 3600000},
+        {"HTTP/1.1 503 No\r\nRetry-After: Fri, 31 Dec 2100 23:59:59 GMT\r\nContent-Length: 0\r\n\r\n", 3600000,
+         3600000},
+        {"HTTP/1.1 503 No\r\nRetry-After: Fri, 31 Dec 1999 23:59:59 GMT\r\nContent-Length: 0\r\n\r\n", 0, 0},
+        {"HTTP/1.1 503 No\r\nRetry-After: -5\r\nContent-Length: 0\r\n\r\n", 0, 0},
+        {"HTTP/1.1 503 No\r\nRetry-After: soon\r\nContent-Length: 0\r\n\r\n", 0, 0},
+        {"HTTP/1.1 422 No\r\nRetry-After: 7\r\nContent-Length: 0\r\n\r\n", 0, 0}, /* it is about one message */
+    };
+    (void)state;
+    for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
+        struct server server = {.answers = (const char *[]){cases[i].answer, NULL}};
+        struct peer *peer = peer_new(serve, &server, NULL);
+        struct sender sender;
+        sender_open(&sender, section_to("http", peer_port(peer), NULL), "");
+        sender_send(&sender, NULL);
+        uint64_t asked_ms = transport_out_http.asked_wait_ms(sender.transport);
+        if (asked_ms < cases[i].least_ms || asked_ms > cases[i].most_ms)
+            fail_msg("%zu: %llu ms", i, (unsigned long long)asked_ms);
+        sender_close(&sender);
+        peer_destroy(&peer);
+    }
+}
+
 static void an_unreachable_server_is_down(void **state)
 {
     struct server server = {.answers = (const char *[]){"", NULL}};
@@ -640,6 +673,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(each_answer_has_its_result),
+        cmocka_unit_test(what_the_server_asks_us_to_wait_is_read_and_bounded),
         cmocka_unit_test(an_unreachable_server_is_down),
         cmocka_unit_test(a_format_judges_what_succeeds),
         cmocka_unit_test(too_large_an_answer_is_not_judged),

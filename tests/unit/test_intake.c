@@ -412,6 +412,28 @@ static void a_resent_message_gives_the_same_event(void **state)
     assert_false(repeat);
 }
 
+static void what_is_safe_in_the_spool_is_not_put_there_again_when_it_is_sent_again(void **state)
+{
+    (void)state;
+    bring(&folder, "m1 event spool");
+    confirm(0, CAREHUB_FAULT_UNAVAILABLE, "the disk is full");
+    bring(&folder, "m1 event spool"); // that is another matter
+    assert_int_equal(n_pending, 1);
+    confirm(0, CAREHUB_FAULT_NONE, "");
+    for (int i = 0; i < 2; i++) { // at once, and when it was written down and everything started again
+        bring(&folder, "m1 event spool");
+        assert_int_equal(n_pending, 0);
+        assert_int_equal(answers, 3 + i);
+        assert_true(repeat && spooled && n_ids == 1 && fault == CAREHUB_FAULT_NONE);
+        restart();
+    }
+    bring(&folder, "m2 event"); // who wants the hub's word gets the hub's, each time
+    confirm(0, CAREHUB_FAULT_NONE, "");
+    bring(&folder, "m2 event");
+    assert_int_equal(n_pending, 1);
+    confirm(0, CAREHUB_FAULT_NONE, "");
+}
+
 static void several_items_are_one_group_unless_the_spool_confirms(void **state)
 {
     (void)state;
@@ -530,6 +552,20 @@ static void a_state_is_kept_with_what_was_made_or_not_at_all(void **state)
     bring(&folder, "m6 nothing");
     assert_string_equal(loaded, "m5");
     assert_int_equal(answers, 6);
+}
+
+static void a_state_that_messages_look_at_does_not_grow_old(void **state)
+{
+    const int64_t day_ms = INT64_C(86400000);
+    int held;
+    (void)state;
+    bring(&folder, "m1 store event");
+    confirm(0, CAREHUB_FAULT_NONE, "");
+    received_ms += 50 * day_ms;
+    bring(&folder, "m2 nothing"); // it looks at it
+    assert_true(journal_prune(journal, received_ms - 10 * day_ms, &held) > 0);
+    bring(&folder, "m3 nothing");
+    assert_string_equal(loaded, "m1");
 }
 
 static void a_held_message_is_tried_again_when_it_is_to_be(void **state)
@@ -671,12 +707,15 @@ int main(void)
         cmocka_unit_test_setup_teardown(what_is_left_empty_is_filled_in, start, stop),
         cmocka_unit_test_setup_teardown(a_name_that_is_cut_off_is_still_text, start, stop),
         cmocka_unit_test_setup_teardown(a_resent_message_gives_the_same_event, start, stop),
+        cmocka_unit_test_setup_teardown(what_is_safe_in_the_spool_is_not_put_there_again_when_it_is_sent_again, start,
+                                        stop),
         cmocka_unit_test_setup_teardown(several_items_are_one_group_unless_the_spool_confirms, start, stop),
         cmocka_unit_test_setup_teardown(an_arrivals_replies_are_in_order_and_the_worst_counts, start, stop),
         cmocka_unit_test_setup_teardown(a_large_file_is_taken_a_few_messages_at_a_time, start, stop),
         cmocka_unit_test_setup_teardown(a_format_that_splits_wrongly_does_not_stop_the_host, start, stop),
         cmocka_unit_test_setup_teardown(what_cannot_be_an_event_is_refused_with_the_place, start, stop),
         cmocka_unit_test_setup_teardown(a_state_is_kept_with_what_was_made_or_not_at_all, start, stop),
+        cmocka_unit_test_setup_teardown(a_state_that_messages_look_at_does_not_grow_old, start, stop),
         cmocka_unit_test_setup_teardown(a_held_message_is_tried_again_when_it_is_to_be, start, stop),
         cmocka_unit_test_setup_teardown(a_request_over_http_is_one_message_and_its_transport_answers_it, start, stop),
         cmocka_unit_test_setup_teardown(what_was_not_confirmed_is_published_again_until_it_is, start, stop),

@@ -18,6 +18,7 @@
 #include "journal_internal.h"
 
 #define NOW_MS INT64_C(1772400000000)
+#define DAY_MS INT64_C(86400000)
 #define SECRET "Voorbeeld-71-GERIATRIE"
 
 static char dir[64];
@@ -169,6 +170,7 @@ static void what_was_rolled_back_or_is_too_old_is_forgotten(void **state)
 {
     (void)state;
     size_t events;
+    int held;
     struct journal *journal = open_journal(true);
     struct made m;
     make(&m, 9, 1, 99, 0, 0);
@@ -177,8 +179,8 @@ static void what_was_rolled_back_or_is_too_old_is_forgotten(void **state)
     items_clear(&m.items);
     assert_int_equal(recall(journal, 9, 1, &events), JOURNAL_NEW);
     add(journal, 8, 88, 0, 0);
-    assert_int_equal(journal_prune(journal, NOW_MS), 0);
-    assert_int_equal(journal_prune(journal, NOW_MS + 1), 1);
+    assert_int_equal(journal_prune(journal, NOW_MS, &held), 0);
+    assert_int_equal(journal_prune(journal, NOW_MS + 1, &held), 1);
     assert_int_equal(recall(journal, 8, 1, &events), JOURNAL_NEW);
     journal_close(&journal);
 }
@@ -242,6 +244,7 @@ static void a_state_is_kept_and_goes_back_when_its_events_are_refused(void **sta
 {
     (void)state;
     const uint8_t first[EVENTID_BYTES] = {1}, second[EVENTID_BYTES] = {2}, third[EVENTID_BYTES] = {3};
+    int held;
     struct journal *journal = open_journal(true);
     expect_state(journal, NULL);
     add_with_state(journal, 1, 1, SECRET);
@@ -257,11 +260,92 @@ static void a_state_is_kept_and_goes_back_when_its_events_are_refused(void **sta
     add_with_state(journal, 4, 4, "four");
     assert_true(journal_forget(journal, first));
     expect_state(journal, "four");
-    assert_int_equal(journal_prune(journal, NOW_MS + 1), 2);
+    assert_int_equal(journal_prune(journal, NOW_MS + 1, &held), 2);
     expect_state(journal, NULL);
     add_with_state(journal, 5, 3, "five");
     assert_true(journal_forget(journal, third)); // the only one there ever was
     expect_state(journal, NULL);
+    journal_close(&journal);
+}
+
+// ---- What is old
+
+static void a_state_that_is_looked_at_is_not_old(void **state)
+{
+    (void)state;
+    int held;
+    struct journal *journal = open_journal(true);
+    add_with_state(journal, 1, 1, "one");
+    assert_true(journal_state_seen(journal, "scheme", NOW_MS + 50 * DAY_MS));
+    assert_true(journal_state_seen(journal, "other", NOW_MS + 50 * DAY_MS));  // there is none
+    assert_int_equal(journal_prune(journal, NOW_MS + 40 * DAY_MS, &held), 1); // the event
+    expect_state(journal, "one");
+    assert_int_equal(journal_prune(journal, NOW_MS + 51 * DAY_MS, &held), 1);
+    expect_state(journal, NULL);
+    journal_close(&journal);
+}
+
+static void a_clock_that_jumps_ahead_makes_nothing_old(void **state)
+{
+    (void)state;
+    enum { HOUR_MS = 3600 * 1000 };
+    const int64_t year_ms = 365 * DAY_MS;
+    struct journal *journal = open_journal(true);
+    assert_int_equal(journal_time(journal, NOW_MS, 1), NOW_MS);
+    assert_int_equal(journal_time(journal, NOW_MS + HOUR_MS, 1 + HOUR_MS), NOW_MS + HOUR_MS);
+    // Ahead by ten years, for two hours: two days at most.
+    assert_int_equal(journal_time(journal, NOW_MS + 10 * year_ms, 1 + 3 * HOUR_MS), NOW_MS + HOUR_MS + 2 * DAY_MS);
+    for (int i = 0; i < 100; i++) { // nor by ever so many restarts
+        journal_close(&journal);
+        journal = open_journal(true);
+        assert_int_equal(journal_time(journal, NOW_MS + 10 * year_ms, 5), NOW_MS + HOUR_MS + 2 * DAY_MS);
+    }
+    // It was put right; and set back.
+    assert_int_equal(journal_time(journal, NOW_MS + 4 * HOUR_MS, 5 + HOUR_MS), NOW_MS + 4 * HOUR_MS);
+    assert_int_equal(journal_time(journal, NOW_MS - year_ms, 5 + HOUR_MS), NOW_MS - year_ms);
+    // An adapter that was off for long catches up, a day in an hour.
+    assert_int_equal(journal_time(journal, NOW_MS, 5 + 2 * HOUR_MS), NOW_MS - year_ms + DAY_MS);
+    journal_close(&journal);
+}
+
+static void without_a_time_of_its_own_a_journal_goes_by_its_newest_entry(void **state)
+{
+    (void)state;
+    struct journal *journal = open_journal(true);
+    add(journal, 1, 11, 0, 0); // of NOW_MS, as an earlier version has left it
+    assert_int_equal(journal_time(journal, NOW_MS + 1000 * DAY_MS, 1), NOW_MS);
+    journal_close(&journal);
+    journal = open_journal(true);
+    assert_int_equal(sqlite3_exec(journal->db, "UPDATE believed SET time_ms = 60000", NULL, NULL, NULL), SQLITE_OK);
+    assert_int_equal(journal_time(journal, NOW_MS, 1), NOW_MS); // a clock that had not been set
+    journal_close(&journal);
+}
+
+static void held_messages_are_bounded_in_bytes_and_in_time(void **state)
+{
+    (void)state;
+    struct journal *journal = open_journal(true);
+    struct made first, second;
+    int held;
+    make(&first, 1, 1, 1, 0, 0);
+    make(&second, 2, 1, 2, 0, 0);
+    assert_true(journal_hold(journal, &first.message, &first.native));
+    const int64_t each = journal->held_bytes;
+    assert_true(each >= (int64_t)strlen(SECRET));
+    journal->held_bytes = JOURNAL_HELD_MAX_BYTES - each + 1; // as if more were
+    assert_false(journal_hold(journal, &second.message, &second.native));
+    assert_non_null(strstr(journal_error(journal), "512 MiB"));
+    assert_non_null(strstr(journal_error(journal), "--list-held"));
+    journal_close(&journal);
+    journal = open_journal(true); // it is counted
+    assert_true(journal_hold(journal, &second.message, &second.native));
+    assert_true(journal->held_count == 2 && journal->held_bytes >= 2 * each);
+    assert_int_equal(journal_prune(journal, NOW_MS + 1, &held), 2);
+    assert_int_equal(held, 2);
+    assert_true(journal_hold(journal, &second.message, &second.native));
+    assert_int_equal(journal->held_count, 1);
+    items_clear(&first.items);
+    items_clear(&second.items);
     journal_close(&journal);
 }
 
@@ -294,6 +378,7 @@ static void what_was_sent_is_found_by_outlet_and_event(void **state)
     const uint8_t id[EVENTID_BYTES] = {1}, other[EVENTID_BYTES] = {2};
     void *bytes;
     size_t len;
+    int held;
     struct journal *journal = open_journal(true);
     assert_true(journal_sent_put(journal, "north", id, "one", 3, NOW_MS));
     assert_true(journal_sent_put(journal, "north", id, SECRET, strlen(SECRET), NOW_MS));
@@ -303,7 +388,7 @@ static void what_was_sent_is_found_by_outlet_and_event(void **state)
     free(bytes);
     assert_true(journal_sent_get(journal, "south", id, &bytes, &len) && bytes == NULL);
     assert_true(journal_sent_get(journal, "north", other, &bytes, &len) && bytes == NULL);
-    assert_int_equal(journal_prune(journal, NOW_MS + 1), 1);
+    assert_int_equal(journal_prune(journal, NOW_MS + 1, &held), 1);
     assert_true(journal_sent_get(journal, "north", id, &bytes, &len) && bytes == NULL);
     journal_close(&journal);
 }
@@ -366,10 +451,10 @@ static void what_version_1_kept_is_still_there(void **state)
     journal_close(&journal);
 
     assert_int_equal(sqlite3_open(path, &db), SQLITE_OK);
-    execute(db, "PRAGMA user_version = 4;");
+    execute(db, "PRAGMA user_version = 5;");
     sqlite3_close(db);
     assert_null(journal_open(dir, true, error));
-    assert_non_null(strstr(error, "version 4"));
+    assert_non_null(strstr(error, "version 5"));
 }
 
 // ---- Secrecy
@@ -449,6 +534,11 @@ int main(void)
         cmocka_unit_test_setup_teardown(held_messages_wait_until_they_are_to_be_tried_again, make_dir, remove_dir),
         cmocka_unit_test_setup_teardown(a_state_is_kept_and_goes_back_when_its_events_are_refused, make_dir,
                                         remove_dir),
+        cmocka_unit_test_setup_teardown(a_state_that_is_looked_at_is_not_old, make_dir, remove_dir),
+        cmocka_unit_test_setup_teardown(a_clock_that_jumps_ahead_makes_nothing_old, make_dir, remove_dir),
+        cmocka_unit_test_setup_teardown(without_a_time_of_its_own_a_journal_goes_by_its_newest_entry, make_dir,
+                                        remove_dir),
+        cmocka_unit_test_setup_teardown(held_messages_are_bounded_in_bytes_and_in_time, make_dir, remove_dir),
         cmocka_unit_test_setup_teardown(facts_are_recalled_with_the_events_that_they_came_with, make_dir, remove_dir),
         cmocka_unit_test_setup_teardown(what_was_sent_is_found_by_outlet_and_event, make_dir, remove_dir),
         cmocka_unit_test_setup_teardown(numbers_never_come_again, make_dir, remove_dir),

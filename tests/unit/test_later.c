@@ -780,7 +780,8 @@ static void database_of_the_version_before_is_migrated(void **state)
     assert_int_equal(sqlite3_open(hub->database, &db), SQLITE_OK);
     assert_int_equal(
         sqlite3_exec(db,
-                     "DROP TABLE of_person; DROP TABLE work; DROP TABLE unread;"
+                     "DROP TABLE of_person; DROP TABLE work; DROP TABLE unread; DROP TABLE named;"
+                     "ALTER TABLE identifier DROP COLUMN mac;"
                      "DROP INDEX identifier_subject; ALTER TABLE subject DROP COLUMN epoch;"
                      "ALTER TABLE subject DROP COLUMN from_place; ALTER TABLE subject DROP COLUMN card;"
                      "CREATE TABLE hub_key (which INTEGER PRIMARY KEY, wrapped BLOB) STRICT;"

@@ -255,6 +255,22 @@ static void a_plain_signature_is_no_cosignature(void **state)
     assert_int_equal(note_verify(&note, &witness, NULL), NOTE_UNSIGNED);
 }
 
+static void a_cosignature_of_no_time_is_none(void **state)
+{
+    struct signer one = signer_of("witness.example/1", NOTE_COSIGNATURE);
+    static const char text[] = "log.example\n7\n" ROOT "\n";
+    static const uint64_t times[] = {0, (uint64_t)INT64_MAX + 1, UINT64_MAX};
+    char line[NOTE_LINE_BYTES], whole[1024];
+    struct note note;
+    (void)state;
+    for (size_t i = 0; i < sizeof times / sizeof *times; i++) {
+        cosign(&one, text, times[i], line);
+        snprintf(whole, sizeof whole, "%s\n%s", text, line);
+        assert_true(note_parse(whole, strlen(whole), &note));
+        assert_int_equal(note_verify(&note, &one.key, NULL), NOTE_FORGED);
+    }
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -266,6 +282,7 @@ int main(void)
         cmocka_unit_test(what_is_no_checkpoint_is_refused),
         cmocka_unit_test(cosignatures_of_several_witnesses_stand_beside_the_logs),
         cmocka_unit_test(a_plain_signature_is_no_cosignature),
+        cmocka_unit_test(a_cosignature_of_no_time_is_none),
     };
     if (sodium_init() < 0)
         return 1;

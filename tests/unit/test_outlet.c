@@ -169,6 +169,7 @@ static struct wire {
     char log[LOG_BYTES]; /* "1 2 101 " */
     uint64_t at_ms[SENT_MAX];
     int sent;
+    uint64_t asked_wait_ms;
     bool open, waits;
     sending_judge_fn *judge;
     sending_done_fn *done;
@@ -251,7 +252,19 @@ static void wire_close(void *self)
     uv_close((uv_handle_t *)&wire.timer, NULL);
 }
 
-static const struct transport_out the_wire = {"wire", wire_check, wire_open, wire_endpoint, wire_send, wire_close};
+static uint64_t wire_asked_wait_ms(const void *self)
+{
+    assert_ptr_equal(self, &wire);
+    return wire.asked_wait_ms;
+}
+
+static const struct transport_out the_wire = {.name = "wire",
+                                              .check = wire_check,
+                                              .open = wire_open,
+                                              .endpoint = wire_endpoint,
+                                              .send = wire_send,
+                                              .close = wire_close,
+                                              .asked_wait_ms = wire_asked_wait_ms};
 
 const struct transport_out *transport_out_named(const char *name)
 {
@@ -476,6 +489,18 @@ static void a_receiver_that_is_down_is_tried_again_in_place_then_slowly(void **s
     assert_int_equal(seen.written, 3);                                            /* each once, whatever the tries */
     assert_int_equal(status().again, 2);
     assert_int_equal(status().down_since_ms, 0);
+    finish();
+}
+
+static void a_receiver_is_left_alone_for_as_long_as_it_asks(void **state)
+{
+    (void)state;
+    start("DDT");
+    wire.asked_wait_ms = 60 * UNIT_MS; /* its own first pauses are 1 and 2 units */
+    deliver(ORDINARY, 1);
+    expect_hub("ack 0:1; ");
+    assert_true(wire.at_ms[1] - wire.at_ms[0] >= 60 * UNIT_MS - 1);
+    assert_true(wire.at_ms[2] - wire.at_ms[1] >= 60 * UNIT_MS - 1);
     finish();
 }
 
@@ -771,6 +796,7 @@ int main(void)
         cmocka_unit_test(the_format_judges_its_own_parcel),
         cmocka_unit_test(a_correction_is_written_with_what_was_sent_before),
         cmocka_unit_test(a_receiver_that_is_down_is_tried_again_in_place_then_slowly),
+        cmocka_unit_test(a_receiver_is_left_alone_for_as_long_as_it_asks),
         cmocka_unit_test(success_begins_the_back_off_anew),
         cmocka_unit_test(the_status_says_since_when_it_is_down),
         cmocka_unit_test(many_that_are_not_taken_in_a_row_slow_it_down),

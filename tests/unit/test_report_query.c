@@ -1,5 +1,6 @@
 /* The question for an access report: who may ask, what is in it, page by page. */
 #include "core_fixture.h"
+#include "hub_limits.h"
 
 #include <stdio.h>
 #include <stdlib.h>
@@ -216,6 +217,24 @@ static void a_report_says_who_was_told_what_when_and_on_which_ground(void **stat
     assert_string_equal(whole->pages[0]->hub, "test");
 }
 
+/* A professional's software works for the practice that it speaks for besides; an organisation's for itself. */
+static void on_whose_behalf_a_professional_received_is_said_and_of_organisations_nothing(void **state)
+{
+    struct hub *hub = region(state);
+    hub_fact_good(hub, "{\"actorSet\":{\"name\":\"gp\",\"kind\":\"PROFESSIONAL\"}}");
+    hub_fact_good(hub, "{\"clientSet\":{\"name\":\"gp\",\"actors\":[\"gp\",\"apo\"]}}");
+    hub_fact_good(hub, "{\"clientSet\":{\"name\":\"apo\",\"actors\":[\"apo\",\"nurse\"]}}");
+    uint64_t gp = hub_attach(hub, GP, "gp", 0), apo = hub_attach(hub, PHARMACY, "apo", 0);
+    hub_publish(hub, HOSPITAL, 1, DISCHARGE);
+    ack_read(hub, GP, gp, CAREHUB__V1__LANE__LANE_IMMEDIATE, 1);
+    ack_read(hub, PHARMACY, apo, CAREHUB__V1__LANE__LANE_IMMEDIATE, 1);
+    settle(hub);
+    const Item *event = item_of(whole_of(hub), KIND(EVENT), 0);
+    assert_true(access_of(event, "gp")->read_ms && access_of(event, "apo")->read_ms);
+    assert_string_equal(access_of(event, "gp")->organisation, "apo");
+    assert_string_equal(access_of(event, "apo")->organisation, "");
+}
+
 static void who_was_not_told_is_there_on_request(void **state)
 {
     struct hub *hub = region(state);
@@ -353,6 +372,32 @@ static void a_type_and_a_period_leave_the_rest_out(void **state)
 }
 
 /* ---- Who may ask -------------------------------------------------------------------------------------------------- */
+
+static void of_one_event_there_is_who_learned_of_it_and_what_says_so(void **state)
+{
+    struct hub *hub = region(state);
+    uint64_t epoch = hub_attach(hub, GP, "gp", 0);
+    uint64_t place = hub_publish(hub, HOSPITAL, 1, DISCHARGE)->place;
+    hub_publish(hub, HOSPITAL, 2, ADMISSION);
+    hub_fact_good(hub, "{\"memberEnded\":{" P1 ",\"actor\":\"nurse\",\"reason\":\"moved\"}}");
+    ack_read(hub, GP, epoch, CAREHUB__V1__LANE__LANE_IMMEDIATE, 1);
+    hub_fact_good(hub, "{\"replayed\":{" P1 ",\"actorName\":\"gp\",\"reason\":\"lost it\"}}");
+    settle(hub);
+    Asked asked = asking();
+    asked.patient = NULL; /* it is the event's */
+    asked.event_place = place;
+    struct whole *whole = whole_as(hub, OPERATOR, asked);
+    assert_int_equal(whole->n, 2); /* and the replay of this one alone */
+    assert_int_equal(whole->items[0]->place, place);
+    assert_int_equal(whole->items[1]->event_place, place);
+    const Access *gp = access_of(whole->items[0], "gp");
+    assert_int_equal(gp->n_said_by, 1);
+    assert_true(gp->said_by[0] > place && gp->read_ms > 0);
+    asked.event_place = 999999;
+    refused_as(hub, OPERATOR, asked, CAREHUB__V1__ERROR_CODE__UNKNOWN_NAME);
+    asked.patient = &first_person;
+    assert_int_equal(whole_as(hub, OPERATOR, asked)->n, 0);
+}
 
 static void an_auditor_names_a_purpose_and_leaves_an_entry(void **state)
 {
@@ -508,23 +553,122 @@ static void what_is_not_indexed_yet_is_waited_for_and_named(void **state)
     assert_int_equal(whole->pages[whole->n_pages - 1]->complete_place, whole->pages[0]->reading);
 }
 
+/* ---- Several pages to a question ---------------------------------------------------------------------------------- */
+
+/* The answers to the last question, in order: how many there are since hub_clear, and the last of them. */
+static size_t answers_of(const struct hub *hub, uint64_t ref, const Carehub__V1__Answer **last)
+{
+    size_t n = 0;
+    for (size_t i = 0; i < hub->n_sent; i++) {
+        const Carehub__V1__ToClient *sent = hub->sent[i].message;
+        if (sent->message_case != CAREHUB__V1__TO_CLIENT__MESSAGE_ANSWER || sent->answer->ref != ref)
+            continue;
+        assert_true(n == 0 || (*last)->more); /* after one without more nothing comes */
+        *last = sent->answer;
+        n++;
+    }
+    return n;
+}
+
+static void region_of_many_events(struct hub *hub)
+{
+    for (int i = 1; i <= 250; i++)
+        hub_publish(hub, HOSPITAL, (uint8_t)i, DISCHARGE);
+    for (int i = 0; i < 20; i++)
+        settle(hub);
+    hub_clear(hub);
+}
+
+static void several_pages_come_in_answer_to_one_question(void **state)
+{
+    struct hub *hub = region(state);
+    enum { PAGES = 3 };
+    region_of_many_events(hub);
+    size_t one_by_one = whole_of(hub)->n_pages, n = 0, pages = 0;
+    assert_true(one_by_one > 2 * PAGES);
+    Asked asked = asking();
+    asked.pages = PAGES;
+    const Carehub__V1__Answer *last = NULL;
+    uint64_t place = 0;
+    do {
+        hub_clear(hub);
+        ask_as(hub, OPERATOR, &asked);
+        for (int i = 0; i < 2 * PAGES; i++)
+            hub_commit(hub);
+        n = answers_of(hub, hub->ref, &last);
+        assert_non_null(last->access_report);
+        assert_false(last->more);
+        assert_true(n == PAGES || (n < PAGES && last->access_report->next_place == 0));
+        assert_true(last->access_report->complete_place > place);
+        place = last->access_report->complete_place;
+        asked.reading = last->access_report->reading;
+        asked.from_place = last->access_report->next_place;
+        asked.from_access = last->access_report->next_access;
+        pages += n;
+    } while (asked.from_place);
+    assert_in_range(pages, one_by_one, one_by_one + 1); /* the second report has the first one's entry, too */
+}
+
+/* Asks, and commits once only: the run has not come to its end. */
+static uint64_t ask_and_commit_once(struct hub *hub, session_id session, Asked *asked)
+{
+    Carehub__V1__Query query = CAREHUB__V1__QUERY__INIT;
+    Carehub__V1__ToHub message = CAREHUB__V1__TO_HUB__INIT;
+    query.ref = ++hub->ref;
+    query.query_case = CAREHUB__V1__QUERY__QUERY_ACCESS_REPORT;
+    query.access_report = asked;
+    message.message_case = CAREHUB__V1__TO_HUB__MESSAGE_QUERY;
+    message.query = &query;
+    hub_handle(hub, session, &message);
+    core_commit(hub->core, (struct core_time){hub->now_ms, hub->now_ms - 1000000});
+    return hub->ref;
+}
+
+/* One at a time; and what nobody waits for any more ends. */
+static void who_asks_beside_another_goes_on_page_by_page(void **state)
+{
+    struct hub *hub = region(state);
+    region_of_many_events(hub);
+    hub_fact_good(hub, "{\"clientSet\":{\"name\":\"gp\",\"actors\":[\"gp\"],\"roles\":[\"AUDITOR\"]}}");
+    Asked asked = asking();
+    asked.pages = REPORT_PAGES_MAX;
+    const Carehub__V1__Answer *first = NULL, *second = NULL;
+    uint64_t ref = ask_and_commit_once(hub, GP, &asked);
+    assert_in_range(answers_of(hub, ref, &first), 1, 2);
+    assert_true(first->more);
+    ref = ask_and_commit_once(hub, OPERATOR, &asked);
+    assert_int_equal(answers_of(hub, ref, &second), 1);
+    assert_false(second->more);
+    assert_true(second->access_report->next_place > 0);
+    core_session_gone(hub->core, GP, (struct core_time){hub->now_ms, hub->now_ms - 1000000});
+    hub_commit(hub);
+    ref = ask_and_commit_once(hub, OPERATOR, &asked);
+    assert_true(answers_of(hub, ref, &second) > 0);
+    assert_true(second->more);
+    hub_crash(hub); /* in the middle of it */
+}
+
 int main(void)
 {
 #define TEST(name) cmocka_unit_test_setup_teardown(name, hub_setup, hub_teardown)
     const struct CMUnitTest tests[] = {
         TEST(a_report_says_who_was_told_what_when_and_on_which_ground),
+        TEST(on_whose_behalf_a_professional_received_is_said_and_of_organisations_nothing),
         TEST(who_was_not_told_is_there_on_request),
         TEST(what_was_withdrawn_says_so_and_why),
         TEST(changes_readings_and_later_deliveries_are_in_it),
         TEST(emergency_access_and_its_end_by_date_are_in_it),
         TEST(records_that_were_merged_are_in_it),
         TEST(a_type_and_a_period_leave_the_rest_out),
+        TEST(of_one_event_there_is_who_learned_of_it_and_what_says_so),
         TEST(an_auditor_names_a_purpose_and_leaves_an_entry),
         TEST(a_page_goes_on_only_with_a_report_that_was_begun),
         TEST(a_person_may_ask_for_the_own_report_and_nobody_elses),
         TEST(the_policy_keeps_names_of_professionals_from_reports),
         TEST(pages_are_small_and_hold_everything_once),
         TEST(what_is_not_indexed_yet_is_waited_for_and_named),
+        TEST(several_pages_come_in_answer_to_one_question),
+        TEST(who_asks_beside_another_goes_on_page_by_page),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -6,6 +6,8 @@
 
 #include <sqlite3.h>
 
+#include "core/core_private.h"
+
 #define DAY (24 * 3600000LL)
 
 /* The last byte of a blob changed. */
@@ -42,6 +44,7 @@ static void tamper(struct hub *hub, const char *sql)
 {
     sqlite3 *db;
     core_close(&hub->core);
+    hub->damaged = true;
     assert_int_equal(sqlite3_open(hub->database, &db), SQLITE_OK);
     assert_int_equal(sqlite3_exec(db, sql, NULL, NULL, NULL), SQLITE_OK);
     assert_int_equal(sqlite3_changes(db), 1);
@@ -96,6 +99,29 @@ static void a_pass_begins_again_after_a_week(void **state)
     assert_true(checked(hub)->checked_ms > first_ms);
 }
 
+/* Retention has removed the first entries. */
+static void what_was_pruned_is_passed_over_in_one_step(void **state)
+{
+    struct hub *hub = *state;
+    history(hub);
+    struct core *core = hub->core;
+    struct scrub scrub = {.pruned = 20};
+    assert_int_equal(sqlite3_exec(store_database(core->store), "DELETE FROM entry WHERE place <= 20", NULL, NULL, NULL),
+                     SQLITE_OK);
+    hub->damaged = true;
+    assert_true(scrub_some(&scrub, core->store, core->log, core->committed_place, 1));
+    assert_int_equal(scrub.place, 21);
+    assert_int_equal(scrub.rows, 1);
+    assert_int_equal(scrub.damaged, 0);
+    scrub = (struct scrub){.pruned = 19}; /* one that is missing though it was not pruned */
+    assert_true(scrub_some(&scrub, core->store, core->log, core->committed_place, 1));
+    assert_int_equal(scrub.damaged, 1);
+    scrub = (struct scrub){.pruned = core->committed_place};
+    while (scrub_some(&scrub, core->store, core->log, 20, 100)) /* nothing is left of what was written by then */
+        ;
+    assert_int_equal(scrub.damaged, 0);
+}
+
 #define TEST(name) cmocka_unit_test_setup_teardown(name, hub_setup, hub_teardown)
 
 int main(void)
@@ -104,6 +130,7 @@ int main(void)
         TEST(what_is_sound_is_not_complained_of),
         TEST(damage_is_found_wherever_it_is),
         TEST(a_pass_begins_again_after_a_week),
+        TEST(what_was_pruned_is_passed_over_in_one_step),
     };
     return cmocka_run_group_tests_name("scrub", tests, NULL, NULL);
 }

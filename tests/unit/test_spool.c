@@ -17,7 +17,7 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
-#include "spool.h"
+#include "spool_internal.h"
 
 enum { MAX_BYTES = 8 << 20, EVENT_BYTES = 300, KILLS = 25 };
 static const char MARKER[] = "79.12.01-001.24 planted marker";
@@ -509,6 +509,163 @@ static void segments_follow_each_other(void **state)
     assert_int_equal(count_segments(dir), 0);
 }
 
+/* ---- Forgetting ------------------------------------------------------------------------------------------------- */
+
+enum { PIECE_BYTES = 16, PIECE_AT = RECORD_HEAD_BYTES + 40, FORGET_MANY = 1200, PIECES_MAX = FORGET_MANY + 16 };
+
+/* What a file's records are on disk, of those that are to go and of the others. */
+struct pieces {
+    uint8_t key[SPOOL_KEY_BYTES];
+    size_t n_gone, n_kept;
+    uint8_t gone[PIECES_MAX][PIECE_BYTES], kept[PIECES_MAX][PIECE_BYTES];
+};
+
+static bool is_third(void *arg, const uint8_t *event, size_t size)
+{
+    uint64_t number;
+    *(int *)arg += 1;
+    assert_int_equal(size, EVENT_BYTES);
+    memcpy(&number, event, sizeof number);
+    return number % 3 == 0;
+}
+
+static void gather_pieces(const char *path, void *arg)
+{
+    struct pieces *p = arg;
+    struct record_reader reader;
+    struct stat st;
+    int calls = 0;
+    bool refused = strstr(path, "/refused") != NULL;
+    if (!refused && !strstr(path, "/segment-"))
+        return;
+    int fd = open(path, O_RDONLY);
+    assert_true(fd >= 0 && fstat(fd, &st) == 0 && reader_init(&reader, p->key));
+    reader_start(&reader, fd, (uint64_t)st.st_size);
+    while (reader_next(&reader) == RECORD_OK) {
+        const uint8_t *event = reader.plain + (reader.size - EVENT_BYTES); /* behind the reason, if there is one */
+        uint64_t at = reader.offset - (reader.size + RECORD_OVERHEAD_BYTES) + PIECE_AT;
+        uint8_t *to = is_third(&calls, event, EVENT_BYTES) ? p->gone[p->n_gone++] : p->kept[p->n_kept++];
+        assert_int_equal(pread(fd, to, PIECE_BYTES, (off_t)at), PIECE_BYTES);
+    }
+    reader_fini(&reader);
+    close(fd);
+}
+
+struct search {
+    const struct pieces *pieces;
+    size_t found;
+};
+
+static void search_pieces(const char *path, void *arg)
+{
+    struct search *search = arg;
+    struct stat st;
+    int fd = open(path, O_RDONLY);
+    assert_true(fd >= 0 && fstat(fd, &st) == 0);
+    uint8_t *bytes = malloc((size_t)st.st_size + 1);
+    assert_int_equal(read(fd, bytes, (size_t)st.st_size), st.st_size);
+    close(fd);
+    for (size_t i = 0; i < search->pieces->n_gone; i++)
+        search->found += memmem(bytes, (size_t)st.st_size, search->pieces->gone[i], PIECE_BYTES) != NULL;
+    free(bytes);
+}
+
+static size_t count_found(const char *dir, const struct pieces *pieces)
+{
+    struct search search = {.pieces = pieces};
+    each_file(dir, search_pieces, &search);
+    return search.found;
+}
+
+/* Some settled, two refused (3 and 4), the others waiting. */
+static struct pieces *fill_spool(const char *dir)
+{
+    struct pieces *pieces = calloc(1, sizeof *pieces);
+    struct spool *s = open_spool(dir, 4 << 20);
+    Carehub__V1__Error error = CAREHUB__V1__ERROR__INIT;
+    struct spool_record record;
+    uint64_t ticket = 0;
+    error.code = CAREHUB__V1__ERROR_CODE__INVALID;
+    for (uint64_t i = 1; i <= FORGET_MANY; i++)
+        assert_int_equal(append(s, i), CAREHUB_OK);
+    for (uint64_t i = 1; i <= 10; i++) {
+        assert_true(spool_peek(s, &record));
+        if (i == 3 || i == 4)
+            assert_true(spool_refuse(s, &error, record.event, record.size));
+        assert_int_equal(take(s, &ticket), i);
+        spool_settle(s, ticket);
+    }
+    assert_true(count_segments(dir) > 1);
+    memcpy(pieces->key, s->key, sizeof pieces->key);
+    spool_close(&s);
+    each_file(dir, gather_pieces, pieces);
+    assert_true(pieces->n_gone > FORGET_MANY / 3 && count_found(dir, pieces) == pieces->n_gone);
+    return pieces;
+}
+
+static void what_is_forgotten_is_gone_from_the_files_and_the_rest_goes_on(void **state)
+{
+    const char *dir = ((struct folder *)*state)->dir;
+    int calls = 0, refused = 0;
+    uint64_t count;
+    struct pieces *pieces = fill_spool(dir);
+    assert_int_equal(carehub_spool_forget(dir, NULL, is_third, &calls, true, &count), CAREHUB_OK);
+    assert_int_equal(count, pieces->n_gone);
+    assert_int_equal(count_found(dir, pieces), pieces->n_gone); /* only counted */
+    char half[128];
+    snprintf(half, sizeof half, "%s/new", dir); /* as one leaves it that is killed on the way */
+    int fd = open(half, O_WRONLY | O_CREAT, 0600);
+    assert_int_equal(write(fd, pieces->gone[0], PIECE_BYTES), PIECE_BYTES);
+    close(fd);
+    assert_int_equal(carehub_spool_forget(dir, NULL, is_third, &calls, false, &count), CAREHUB_OK);
+    assert_int_equal(count, pieces->n_gone);
+    assert_int_equal(count_found(dir, pieces), 0);
+    assert_int_equal(carehub_spool_refused(dir, NULL, see_refused, &refused), CAREHUB_OK);
+    assert_int_equal(refused, 1);
+
+    struct spool *s = open_spool(dir, 4 << 20);
+    uint64_t ticket = 0, number = FORGET_MANY + 1;
+    assert_int_equal(append(s, number), CAREHUB_OK);
+    for (uint64_t i = 11; i <= FORGET_MANY + 1; i++) {
+        if (i % 3 == 0)
+            continue;
+        assert_int_equal(take(s, &ticket), i);
+        spool_settle(s, ticket);
+    }
+    assert_int_equal(take(s, &ticket), 0);
+    assert_int_equal(count_waiting(s), 0);
+    assert_null(spool_remark(s));
+    spool_close(&s);
+    free(pieces);
+}
+
+static bool is_any(void *arg, const uint8_t *event, size_t size)
+{
+    (void)arg, (void)event, (void)size;
+    return true;
+}
+
+static void a_spool_that_forgot_everything_takes_events_again(void **state)
+{
+    const char *dir = ((struct folder *)*state)->dir;
+    struct spool *s = open_spool(dir, 4 << 20);
+    uint64_t count;
+    for (uint64_t i = 1; i <= 5; i++)
+        assert_int_equal(append(s, i), CAREHUB_OK);
+    assert_int_equal(carehub_spool_forget(dir, NULL, is_any, NULL, false, &count), CAREHUB_IO); /* it is in use */
+    spool_close(&s);
+    assert_int_equal(carehub_spool_forget(dir, NULL, is_any, NULL, false, &count), CAREHUB_OK);
+    assert_int_equal(count, 5);
+    s = open_spool(dir, 4 << 20);
+    assert_int_equal(count_waiting(s), 0);
+    assert_int_equal(append(s, 7), CAREHUB_OK);
+    assert_int_equal(take(s, NULL), 7);
+    spool_close(&s);
+    s = open_spool(dir, 4 << 20);
+    assert_int_equal(take(s, NULL), 7);
+    spool_close(&s);
+}
+
 #define PROMISE(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
 
 int main(void)
@@ -526,6 +683,8 @@ int main(void)
         PROMISE(without_its_key_it_is_refused_and_left_alone),
         PROMISE(concurrent_appenders_keep_their_order),
         PROMISE(segments_follow_each_other),
+        PROMISE(what_is_forgotten_is_gone_from_the_files_and_the_rest_goes_on),
+        PROMISE(a_spool_that_forgot_everything_takes_events_again),
     };
     if (sodium_init() < 0)
         return 1;

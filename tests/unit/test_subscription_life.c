@@ -242,6 +242,21 @@ static void what_comes_again_is_not_sent_again(void **state)
     assert_int_equal(receiver_count(receiver), before);
 }
 
+static void what_was_verified_is_told_once_more_and_once_only(void **state)
+{
+    (void)state;
+    activate("id-only", "");
+    put(1, 2);
+    RUN_UNTIL(&adapter, taken() == 2);
+    stand_in.verified = true;
+    put(1, 2); // the same events
+    RUN_UNTIL(&adapter, taken() == 4);
+    put(1, 2);
+    RUN_UNTIL(&adapter, stand_in_count(inbox(), STAND_IN_ACKED) == 6);
+    assert_int_equal(taken(), 4);
+    assert_true(receiver_in_order(receiver));
+}
+
 static void several_go_together_where_that_was_asked(void **state)
 {
     (void)state;
@@ -613,6 +628,7 @@ int main(int argc, char **argv)
         LIVE(what_cannot_be_registered_is_refused_with_reasons),
         LIVE(events_are_numbered_without_gaps_and_acknowledged_when_taken),
         LIVE(what_comes_again_is_not_sent_again),
+        LIVE(what_was_verified_is_told_once_more_and_once_only),
         LIVE(several_go_together_where_that_was_asked),
         LIVE(a_failing_endpoint_delays_and_loses_nothing),
         LIVE(a_short_failure_is_ridden_out_in_order),

@@ -1,94 +1,17 @@
-/* A log as files: names, growing, going on after a crash, and that no damage goes unnoticed. */
+/* A log as files: names, growing, going on after a crash, pruning. That no damage goes unnoticed is test_check.c. */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
 #include <stdint.h>
 
 #include <cmocka.h>
-#include <dirent.h>
 #include <fcntl.h>
-#include <ftw.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
 
-#include "audit/check.h"
-#include "audit/tiles.h"
-
-enum { LEAVES = 70000, SMALL = 260 };
-
-static uint8_t leaves[LEAVES][LEAF_DATA_BYTES];
-static struct merkle_hash roots[LEAVES + 1]; /* by size */
-
-static int setup_leaves(void **state)
-{
-    struct merkle_frontier tree = {0};
-    (void)state;
-    merkle_frontier_root(&tree, &roots[0]);
-    for (uint32_t i = 0; i < LEAVES; i++) {
-        struct merkle_hash hash;
-        audit_sha256(&i, sizeof i, NULL, 0, NULL, 0, leaves[i]);
-        merkle_leaf(leaves[i], LEAF_DATA_BYTES, &hash);
-        merkle_append(&tree, &hash);
-        merkle_frontier_root(&tree, &roots[i + 1]);
-    }
-    return 0;
-}
-
-/* ---- A directory for each test ---------------------------------------------------------------------------------- */
-
-static int setup(void **state)
-{
-    /* In memory if there is such a place: what a sync costs is not what these tests are about. */
-    *state = strdup(access("/dev/shm", W_OK) == 0 ? "/dev/shm/carehub-tiles-XXXXXX" : "/tmp/carehub-tiles-XXXXXX");
-    return mkdtemp(*state) ? 0 : -1;
-}
-
-static int remove_one(const char *path, const struct stat *info, int type, struct FTW *at)
-{
-    (void)info, (void)type, (void)at;
-    return remove(path);
-}
-
-static int teardown(void **state)
-{
-    nftw(*state, remove_one, 16, FTW_DEPTH | FTW_PHYS);
-    free(*state);
-    return 0;
-}
-
-static char *in(const char *directory, const char *name)
-{
-    static char path[4096];
-    snprintf(path, sizeof path, "%s/%s", directory, name);
-    return path;
-}
-
-static bool there(const char *directory, const char *name)
-{
-    return access(in(directory, name), F_OK) == 0;
-}
-
-/* Grows a log from one size to another, with a sync there. */
-static void grow(const char *directory, uint64_t from, uint64_t to)
-{
-    struct tile_writer *writer = malloc(sizeof *writer);
-    struct merkle_hash root;
-    assert_true(tile_writer_open(writer, directory, from, from ? &roots[from] : NULL));
-    assert_true(tile_writer_append(writer, (const uint8_t(*)[LEAF_DATA_BYTES]) & leaves[from], to - from));
-    assert_true(tile_writer_sync(writer, &root));
-    assert_memory_equal(&root, &roots[to], sizeof root);
-    tile_writer_close(writer);
-    free(writer);
-}
-
-static enum check_verdict check(const char *directory, uint64_t size)
-{
-    struct check checked = {.source = tile_source_directory(directory),
-                            .checkpoint = {.size = size, .root = roots[size]}};
-    return check_tiles(&checked);
-}
+#include "tiles_fixture.h"
 
 /* ---- Names ------------------------------------------------------------------------------------------------------ */
 
@@ -107,9 +30,42 @@ static void names_are_those_of_the_specification(void **state)
     };
     (void)state;
     for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+        struct tile parsed;
         char path[TILE_PATH_BYTES];
         assert_string_equal(tile_path(&cases[i].tile, path), cases[i].path);
+        assert_true(tile_parse(path, &parsed));
+        assert_true(parsed.level == cases[i].tile.level && parsed.index == cases[i].tile.index &&
+                    parsed.width == cases[i].tile.width);
     }
+}
+
+static void other_names_are_no_tiles(void **state)
+{
+    static const char *const names[] = {"",
+                                        "tile/",
+                                        "tile/0/",
+                                        "tile/0/00",
+                                        "tile/0/0000",
+                                        "tile/0/000/",
+                                        "tile/0/000.p",
+                                        "tile/0/000.p/",
+                                        "tile/0/000.p/0",
+                                        "tile/0/000.p/256",
+                                        "tile/0/000.p/01",
+                                        "tile/0/000.new",
+                                        "tile/0/x000/000",
+                                        "tile/0/001/000",
+                                        "tile/0/x001",
+                                        "tile/01/000",
+                                        "tile/8/000",
+                                        "tile/data/000",
+                                        "tile/entries/x018/x014/x398/x509/x481/x984/000",
+                                        "tile/0/x999/x999/x999/x999/x999/x999/999",
+                                        "entries/000"};
+    struct tile tile;
+    (void)state;
+    for (size_t i = 0; i < sizeof names / sizeof *names; i++)
+        assert_false(tile_parse(names[i], &tile));
 }
 
 /* The specification's own example ("Partial Tiles"): 70,000 entries. */
@@ -204,133 +160,188 @@ static void proofs_are_read_from_the_files(void **state)
     free(nodes);
 }
 
-/* ---- Damage ----------------------------------------------------------------------------------------------------- */
+/* ---- Pruning ---------------------------------------------------------------------------------------------------- */
 
-static const char *const files[] = {"tile/entries/000", "tile/entries/001.p/4", "tile/0/000", "tile/0/001.p/4",
-                                    "tile/1/000.p/1"};
-enum { FILES = sizeof files / sizeof *files };
-
-static size_t read_whole(const char *path, uint8_t *bytes)
+static void prune(const char *directory, uint64_t from, uint64_t minimum)
 {
-    int fd = open(path, O_RDONLY);
-    ssize_t n = read(fd, bytes, TILE_MAX_BYTES);
-    close(fd);
-    return (size_t)n;
-}
-
-static void write_whole(const char *path, const uint8_t *bytes, size_t size)
-{
-    int fd = open(path, O_WRONLY | O_TRUNC | O_CREAT, 0644);
-    assert_int_equal(write(fd, bytes, size), (ssize_t)size);
+    int fd = open(directory, O_RDONLY | O_DIRECTORY);
+    for (uint64_t bundle = tile_first(TILE_ENTRIES, from); bundle < tile_first(TILE_ENTRIES, minimum); bundle++)
+        assert_true(tile_remove_pruned(fd, bundle));
     close(fd);
 }
 
-static void every_flipped_byte_is_found(void **state)
+static enum check_verdict check_pruned(const char *directory, uint64_t size, uint64_t minimum)
 {
+    struct check checked = {.source = tile_source_directory(directory),
+                            .checkpoint = {.size = size, .root = roots[size]},
+                            .minimum = minimum};
+    return check_tiles(&checked);
+}
+
+/* What tlog-tiles promises to a client of a pruned log. */
+static void assert_proved_from(const char *directory, uint64_t minimum, uint64_t size)
+{
+    struct tile_nodes *nodes = malloc(sizeof *nodes);
+    tile_nodes_init(nodes, tile_source_directory(directory), size);
+    struct merkle_source source = tile_nodes_source(nodes);
+    for (uint64_t index = minimum; index < size; index += 1 + (index - minimum) / 3) {
+        struct merkle_proof proof;
+        struct merkle_hash leaf, root;
+        uint8_t data[1][LEAF_DATA_BYTES];
+        assert_int_equal(tile_leaves(&nodes->source, index, size, 1, data), 1);
+        merkle_leaf(data, LEAF_DATA_BYTES, &leaf);
+        assert_true(merkle_prove_inclusion(&source, index, size, &proof));
+        assert_true(merkle_inclusion_holds(index, size, &leaf, &proof, &roots[size]));
+        assert_true(merkle_prove_consistency(&source, index, size, &proof));
+        assert_true(merkle_consistency_holds(index, &roots[index], size, &roots[size], &proof));
+        assert_true(merkle_root(&source, index, &root) && merkle_equal(&root, &roots[index]));
+    }
+    free(nodes);
+}
+
+static void what_is_not_pruned_is_proved_as_before(void **state)
+{
+    static const uint64_t minima[] = {0, 1, 255, 256, 257, 300, 25600, 65535, 65536, 65537, 65792, 69888, 69950};
+    grow(*state, 0, 69950);
+    for (size_t i = 0; i < sizeof minima / sizeof *minima; i++) {
+        prune(*state, i > 0 ? minima[i - 1] : 0, minima[i]);
+        assert_int_equal(check_pruned(*state, 69950, minima[i]), CHECK_SOUND);
+        assert_proved_from(*state, minima[i], 69950);
+        if (minima[i] >= 256)
+            assert_int_equal(check_pruned(*state, 69950, minima[i] - 256), CHECK_MISSING); /* more is gone than that */
+    }
+    grow(*state, 69950, 70000);
+    assert_int_equal(check_pruned(*state, 70000, 69888), CHECK_SOUND);
+}
+
+static void nothing_is_left_of_what_is_pruned(void **state)
+{
+    const char *directory = *state;
+    grow(directory, 0, 66000);
+    assert_true(there(directory, "tile/0/255") && there(directory, "tile/entries/255") &&
+                there(directory, "tile/1/000"));
+    prune(directory, 0, 65536);
+    for (unsigned i = 0; i < 256; i++) {
+        char name[64];
+        snprintf(name, sizeof name, "tile/0/%03u", i);
+        assert_false(there(directory, name));
+        snprintf(name, sizeof name, "tile/entries/%03u", i);
+        assert_false(there(directory, name));
+    }
+    assert_false(there(directory, "tile/1/000"));
+    assert_true(there(directory, "tile/0/256") && there(directory, "tile/entries/256"));
+    assert_true(there(directory, "tile/1/001.p/1") && there(directory, "tile/2/000.p/1"));
+    prune(directory, 0, 65536); /* once more, as after a crash */
+    assert_int_equal(check_pruned(directory, 66000, 65536), CHECK_SOUND);
+}
+
+static void empty_directories_go_with_what_is_pruned(void **state)
+{
+    int fd = open(*state, O_RDONLY | O_DIRECTORY);
+    uint8_t bytes[TILE_MAX_BYTES] = {0};
+    for (uint64_t bundle = 998; bundle < 2001; bundle++)
+        assert_true(tile_put(fd, &(struct tile){TILE_ENTRIES, bundle, TILE_WIDTH}, bytes));
+    for (uint64_t bundle = 998; bundle < 2000; bundle++)
+        assert_true(tile_remove_pruned(fd, bundle));
+    close(fd);
+    assert_false(there(*state, "tile/entries/x001"));
+    assert_true(there(*state, "tile/entries/x002/000"));
+}
+
+static void damage_behind_the_minimum_is_found(void **state)
+{
+    static const char *const kept[] = {"tile/entries/001", "tile/entries/002.p/188", "tile/0/001", "tile/0/002.p/188",
+                                       "tile/1/000.p/2"};
     static uint8_t bytes[TILE_MAX_BYTES];
-    grow(*state, 0, SMALL);
-    for (size_t f = 0; f < FILES; f++) {
-        char *path = strdup(in(*state, files[f]));
+    grow(*state, 0, 700);
+    prune(*state, 0, 300);
+    for (size_t f = 0; f < sizeof kept / sizeof *kept; f++) {
+        char *path = strdup(in(*state, kept[f]));
         size_t size = read_whole(path, bytes);
         int fd = open(path, O_WRONLY);
-        for (size_t i = 0; i < size; i++) {
+        for (size_t i = 0; i<size; i += size> 1024 ? 5 : 1) {
             uint8_t flipped = bytes[i] ^ (uint8_t)(1u << (i % 8));
             assert_int_equal(pwrite(fd, &flipped, 1, (off_t)i), 1);
-            assert_int_not_equal(check(*state, SMALL), CHECK_SOUND);
+            assert_int_not_equal(check_pruned(*state, 700, 300), CHECK_SOUND);
             assert_int_equal(pwrite(fd, &bytes[i], 1, (off_t)i), 1);
         }
         close(fd);
-        free(path);
-    }
-    assert_int_equal(check(*state, SMALL), CHECK_SOUND);
-}
-
-static void every_file_cut_or_missing_is_found(void **state)
-{
-    static uint8_t bytes[TILE_MAX_BYTES + 64];
-    grow(*state, 0, SMALL);
-    for (size_t f = 0; f < FILES; f++) {
-        char *path = strdup(in(*state, files[f]));
-        size_t size = read_whole(path, bytes);
-        for (size_t cut = 0; cut < size; cut += 1 + cut / 7) {
-            write_whole(path, bytes, cut);
-            assert_int_equal(check(*state, SMALL), CHECK_MISSING);
-        }
-        write_whole(path, bytes, size + 34);
-        assert_int_equal(check(*state, SMALL), CHECK_MISSING);
         unlink(path);
-        assert_int_equal(check(*state, SMALL), CHECK_MISSING);
+        assert_int_equal(check_pruned(*state, 700, 300), CHECK_MISSING);
         write_whole(path, bytes, size);
         free(path);
     }
-    assert_int_equal(check(*state, SMALL), CHECK_SOUND);
+    assert_int_equal(check_pruned(*state, 700, 300), CHECK_SOUND);
+    assert_int_equal(check_pruned(*state, 700, 701 + TILE_WIDTH), CHECK_MISSING); /* no such minimum */
 }
 
-/* Whoever rewrites entries, rewrites every tile so that all fits together: it is another root. */
-static void entries_removed_inserted_or_in_another_order_give_another_root(void **state)
+static void older_checkpoints_are_compared_as_far_as_that_can_be_said(void **state)
 {
-    enum { AT = 100, SIZE = 259 };
-    static uint8_t other[SIZE + 1][LEAF_DATA_BYTES];
-    static const struct {
-        const char *what;
-        size_t n;
-    } cases[] = {{"removed", SIZE - 1}, {"inserted", SIZE + 1}, {"exchanged", SIZE}, {"altered", SIZE}};
-    for (size_t c = 0; c < sizeof cases / sizeof *cases; c++) {
-        char *directory = strdup(in(*state, cases[c].what));
-        memcpy(other, leaves, sizeof other);
-        if (c == 0)
-            memmove(other[AT], other[AT + 1], (SIZE - AT) * sizeof *other);
-        else if (c == 1)
-            memmove(other[AT + 1], other[AT], (SIZE - AT) * sizeof *other);
-        else if (c == 2)
-            memcpy(other[AT], leaves[AT + 1], sizeof *other), memcpy(other[AT + 1], leaves[AT], sizeof *other);
-        else
-            other[AT][0] ^= 1;
-        struct tile_writer *writer = malloc(sizeof *writer);
-        struct merkle_hash root;
-        assert_true(tile_writer_open(writer, directory, 0, NULL));
-        assert_true(tile_writer_append(writer, (const uint8_t(*)[LEAF_DATA_BYTES])other, cases[c].n));
-        assert_true(tile_writer_sync(writer, &root));
-        tile_writer_close(writer);
-        free(writer);
-        assert_int_equal(check(directory, SIZE), cases[c].n == SIZE ? CHECK_ROOT : CHECK_MISSING);
-        struct check forged = {.source = tile_source_directory(directory),
-                               .checkpoint = {.size = cases[c].n, .root = root},
-                               .since = &(struct checkpoint){.size = SMALL / 2, .root = roots[SMALL / 2]}};
-        assert_int_equal(check_tiles(&forged), CHECK_SINCE); /* even when it is signed: an older checkpoint shows it */
-        free(directory);
+    struct checkpoint since = {0};
+    struct check checked = {.checkpoint = {.size = 700, .root = roots[700]}, .minimum = 300, .since = &since};
+    grow(*state, 0, 700);
+    prune(*state, 0, 300);
+    checked.source = tile_source_directory(*state);
+    for (since.size = 250; since.size <= 700; since.size += 3) {
+        since.root = roots[since.size];
+        assert_int_equal(check_tiles(&checked), since.size < 256 ? CHECK_PRUNED : CHECK_SOUND);
+        since.root.bytes[7] ^= 1;
+        assert_int_equal(check_tiles(&checked), since.size < 256 ? CHECK_PRUNED : CHECK_SINCE);
     }
 }
 
-static void what_is_wrong_is_named(void **state)
+/* A log that is begun anew where nothing but the tree is left of the first entries. */
+static void a_writer_begins_with_the_tree_of_another_log(void **state)
 {
-    grow(*state, 0, SMALL);
-    int fd = open(in(*state, "tile/entries/001.p/4"), O_WRONLY);
-    assert_int_equal(pwrite(fd, "x", 1, 2 * BUNDLE_ENTRY_BYTES + 10), 1);
-    close(fd);
-    struct check checked = {.source = tile_source_directory(*state),
-                            .checkpoint = {.size = SMALL, .root = roots[SMALL]}};
-    char path[TILE_PATH_BYTES];
-    assert_int_equal(check_tiles(&checked), CHECK_HASH);
-    assert_int_equal(checked.index, 258);
-    assert_string_equal(tile_path(&checked.wrong, path), "tile/0/001.p/4");
+    static const uint64_t minima[] = {256, 25600, 65536, 66048};
+    char *old = strdup(in(*state, "old"));
+    grow(old, 0, 69000);
+    for (size_t i = 0; i < sizeof minima / sizeof *minima; i++) {
+        struct tile_writer *writer = malloc(sizeof *writer);
+        struct tile_nodes *nodes = malloc(sizeof *nodes);
+        struct merkle_hash root;
+        char name[32];
+        snprintf(name, sizeof name, "new-%llu", (unsigned long long)minima[i]);
+        char *path = strdup(in(*state, name));
+        prune(old, i > 0 ? minima[i - 1] : 0, minima[i]);
+        tile_nodes_init(nodes, tile_source_directory(old), 69000);
+        assert_true(tile_writer_begin(writer, path, minima[i], nodes));
+        assert_true(
+            tile_writer_append(writer, (const uint8_t(*)[LEAF_DATA_BYTES]) & leaves[minima[i]], 69999 - minima[i]));
+        assert_true(tile_writer_sync(writer, &root));
+        assert_memory_equal(&root, &roots[69999], sizeof root);
+        tile_writer_close(writer);
+        grow(path, 69999, 70000);
+        assert_int_equal(check_pruned(path, 70000, minima[i]), CHECK_SOUND);
+        assert_proved_from(path, minima[i], 70000);
+        free(writer);
+        free(nodes);
+        free(path);
+    }
+    free(old);
 }
 
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(names_are_those_of_the_specification),
-        cmocka_unit_test_setup_teardown(seventy_thousand_entries_are_the_files_of_the_specification, setup, teardown),
-        cmocka_unit_test_setup_teardown(any_way_to_grow_gives_the_same_tree, setup, teardown),
-        cmocka_unit_test_setup_teardown(partial_tiles_go_when_the_full_one_is_there, setup, teardown),
-        cmocka_unit_test_setup_teardown(a_crash_before_the_sync_changes_nothing, setup, teardown),
-        cmocka_unit_test_setup_teardown(a_writer_refuses_tiles_of_another_root, setup, teardown),
-        cmocka_unit_test_setup_teardown(proofs_are_read_from_the_files, setup, teardown),
-        cmocka_unit_test_setup_teardown(every_flipped_byte_is_found, setup, teardown),
-        cmocka_unit_test_setup_teardown(every_file_cut_or_missing_is_found, setup, teardown),
-        cmocka_unit_test_setup_teardown(entries_removed_inserted_or_in_another_order_give_another_root, setup,
-                                        teardown),
-        cmocka_unit_test_setup_teardown(what_is_wrong_is_named, setup, teardown),
+        cmocka_unit_test(other_names_are_no_tiles),
+        cmocka_unit_test_setup_teardown(seventy_thousand_entries_are_the_files_of_the_specification, setup_directory,
+                                        teardown_directory),
+        cmocka_unit_test_setup_teardown(any_way_to_grow_gives_the_same_tree, setup_directory, teardown_directory),
+        cmocka_unit_test_setup_teardown(partial_tiles_go_when_the_full_one_is_there, setup_directory,
+                                        teardown_directory),
+        cmocka_unit_test_setup_teardown(a_crash_before_the_sync_changes_nothing, setup_directory, teardown_directory),
+        cmocka_unit_test_setup_teardown(a_writer_refuses_tiles_of_another_root, setup_directory, teardown_directory),
+        cmocka_unit_test_setup_teardown(proofs_are_read_from_the_files, setup_directory, teardown_directory),
+        cmocka_unit_test_setup_teardown(what_is_not_pruned_is_proved_as_before, setup_directory, teardown_directory),
+        cmocka_unit_test_setup_teardown(nothing_is_left_of_what_is_pruned, setup_directory, teardown_directory),
+        cmocka_unit_test_setup_teardown(empty_directories_go_with_what_is_pruned, setup_directory, teardown_directory),
+        cmocka_unit_test_setup_teardown(damage_behind_the_minimum_is_found, setup_directory, teardown_directory),
+        cmocka_unit_test_setup_teardown(older_checkpoints_are_compared_as_far_as_that_can_be_said, setup_directory,
+                                        teardown_directory),
+        cmocka_unit_test_setup_teardown(a_writer_begins_with_the_tree_of_another_log, setup_directory,
+                                        teardown_directory),
     };
     return cmocka_run_group_tests(tests, setup_leaves, NULL);
 }

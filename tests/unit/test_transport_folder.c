@@ -240,6 +240,32 @@ static void what_cannot_be_taken_now_stays_and_is_tried_again_before_all_others(
     stub_stop(&stub);
 }
 
+static void what_was_put_away_goes_after_its_days_and_not_before(void **state)
+{
+    static const struct stub_setting settings[] = {
+        {"path", folder}, {"settle-ms", "0"}, {"keep-days", "2"}, {"failed-days", "0"}, {NULL, NULL}};
+    const int64_t day_ms = INT64_C(86400000);
+    (void)state;
+    put_old("taken", "ok"); /* its own age does not count */
+    put("refused", "wrong");
+    stub_time_ms = wall_clock_ms();
+    struct stub *stub = stub_start(&transport_in_folder, settings);
+    stub_wait(is_there("done/taken") && is_there("failed/refused"));
+    stub_stop(&stub);
+    stub_time_ms += 2 * day_ms - 60000;
+    stub = stub_start(&transport_in_folder, settings);
+    put("another", "ok");
+    stub_wait(is_there("done/another"));
+    assert_true(is_there("done/taken"));
+    stub_stop(&stub);
+    stub_time_ms += 120000;
+    stub = stub_start(&transport_in_folder, settings);
+    stub_wait(!is_there("done/taken"));
+    assert_true(is_there("failed/refused") && is_there("failed/refused.problems.txt")); /* 0: for ever */
+    stub_stop(&stub);
+    stub_time_ms = 0;
+}
+
 static void one_that_is_too_large_is_not_even_read(void **state)
 {
     static const struct stub_setting settings[] = {
@@ -343,6 +369,7 @@ int main(void)
         test(the_folders_group_sees_what_becomes_of_its_files_and_nobody_else_does),
         test(a_folder_that_is_not_there_is_noticed_by_the_check),
         test(what_cannot_be_taken_now_stays_and_is_tried_again_before_all_others),
+        test(what_was_put_away_goes_after_its_days_and_not_before),
         test(one_that_is_too_large_is_not_even_read),
         test(a_file_that_was_replaced_while_its_outcome_was_awaited_is_taken_anew),
         test(killed_at_any_point_nothing_is_lost),

@@ -172,12 +172,22 @@ static void run(void *arg)
     uv_run(&self->loop, UV_RUN_DEFAULT);
 }
 
+int64_t stub_time_ms;
+
+static int64_t time_ms(void *arg)
+{
+    (void)arg;
+    return stub_time_ms;
+}
+
 struct stub *stub_new(const struct transport_in *transport, const struct stub_setting *settings,
                       char error[CAREHUB_ERROR_BYTES])
 {
     struct stub *self = calloc(1, sizeof *self);
     struct transport_in_options options = {
         .section = &self->settings[0], .folder = "", .take = on_taken, .notice = on_notice, .get = on_get, .arg = self};
+    if (stub_time_ms != 0)
+        options.time_ms = time_ms;
     signal(SIGPIPE, SIG_IGN); /* as the host does */
     self->transport = transport;
     self->unavailable = -1;

@@ -46,6 +46,9 @@ struct stub {
     bool answer_routed;
 };
 
+/* What time a transport is told it is when it asks what is old; 0: it cannot ask. */
+extern int64_t stub_time_ms;
+
 /* NULL with `error` if the transport refuses. Ends with { NULL, NULL }. */
 struct stub *stub_new(const struct transport_in *transport, const struct stub_setting *settings,
                       char error[CAREHUB_ERROR_BYTES]);

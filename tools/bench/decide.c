@@ -41,7 +41,8 @@ struct receiver {
 struct bench {
     const struct decide_size *size;
     struct core *core;
-    char directory[DECIDE_TEXT_BYTES], database[DECIDE_TEXT_BYTES + 16];
+    char directory[DECIDE_TEXT_BYTES], database[DECIDE_TEXT_BYTES + 16], audit_log[DECIDE_TEXT_BYTES + 16];
+    double apart; /* time of another thread's jobs, s */
     char *policy;
     struct receiver
         *receivers; /* by session and handle: [(session - DECIDE_RECEIVERS) * ATTACHMENTS_MAX + handle - 1] */
@@ -341,6 +342,7 @@ static void run(struct bench *bench, uint32_t events, struct decided *sum)
         for (int i = 0; i < BATCH_EVENTS / FRAME_EVENTS; i++)
             frame_fill(bench, &frames[i]);
         double counted = instructions(bench), at = seconds(CLOCK_THREAD_CPUTIME_ID);
+        bench->apart = 0;
         for (int i = 0; i < BATCH_EVENTS / FRAME_EVENTS; i++)
             frame_publish(bench, &frames[i]);
         lap(&at, &sum->taken);
@@ -352,6 +354,8 @@ static void run(struct bench *bench, uint32_t events, struct decided *sum)
             core_commit(bench->core, now());
         while (core_next_due_ms(bench->core) == 0);
         lap(&at, &sum->pushed);
+        sum->pushed -= bench->apart;
+        sum->apart += bench->apart;
         sum->instructions += instructions(bench) - counted;
         for (int i = 0; i < BATCH_EVENTS; i++)
             free(frames[i / FRAME_EVENTS].items[i % FRAME_EVENTS].event.data);
@@ -374,7 +378,8 @@ static void decide_some(struct bench *bench, struct decided *sum)
         Carehub__V1__Identifier identifier = CAREHUB__V1__IDENTIFIER__INIT;
         identifier.system = (char *)decide_system;
         identifier.value = values[i];
-        persons[i] = persons_get(&core->persons, persons_find(&core->persons, &identifier), core->now_ms, &damaged);
+        persons[i] =
+            persons_get(&core->persons, persons_find(&core->persons, &identifier, &damaged), core->now_ms, &damaged);
     }
     lap(&at, &sum->looked_up);
     for (int i = 0; i < LOOKED_AT; i++) {
@@ -402,8 +407,14 @@ static bool open_core(struct bench *bench)
                                  .database_path = bench->database,
                                  .master_key = decide_master_key,
                                  .policy_text = bench->policy,
-                                 .first_operator = registrar};
-    struct core_output output = {.send = on_send,
+                                 .first_operator = registrar,
+                                 .tlog = {.directory = bench->size->audit_log ? bench->audit_log : NULL,
+                                          .origin = "bench",
+                                          .every_s = 1,
+                                          .every_entries = CHECKPOINT_EVERY_ENTRIES}};
+    struct core_output output = {.work = decide_work_apart,
+                                 .work_ctx = &bench->apart,
+                                 .send = on_send,
                                  .session = on_session,
                                  .settled = on_settled,
                                  .standings = on_standings,
@@ -460,7 +471,7 @@ static bool measure_once(struct bench *bench, struct decided *once)
     double events = (double)(bench->confirmed - confirmed);
     once->event = once->taken + once->acknowledged + once->pushed;
     once->disk_reads = (double)(after.ru_inblock - before.ru_inblock) / events;
-    double *sums[] = {&once->taken, &once->acknowledged, &once->pushed, &once->event};
+    double *sums[] = {&once->taken, &once->acknowledged, &once->pushed, &once->event, &once->apart};
     for (size_t i = 0; i < sizeof sums / sizeof *sums; i++)
         *sums[i] *= 1e6 / events;
     once->instructions /= events;
@@ -494,6 +505,7 @@ static bool measure(struct bench *bench, struct decided *decided)
         lower(&decided->acknowledged, once.acknowledged);
         lower(&decided->pushed, once.pushed);
         lower(&decided->event, once.event);
+        lower(&decided->apart, once.apart);
         lower(&decided->instructions, once.instructions);
         lower(&decided->looked_up, once.looked_up);
         lower(&decided->routed, once.routed);
@@ -501,6 +513,7 @@ static bool measure(struct bench *bench, struct decided *decided)
     }
     sizes(bench, decided);
     decided->database_bytes = database_bytes;
+    decided->leaf = decide_leaf(bench->core->vault);
     return true;
 }
 
@@ -518,6 +531,7 @@ static bool prepare(struct bench *bench)
     if (policy)
         fclose(policy);
     snprintf(bench->database, sizeof bench->database, "%s/hub.db", bench->directory);
+    snprintf(bench->audit_log, sizeof bench->audit_log, "%s/log", bench->directory);
     if (!good)
         fprintf(stderr, "carehub-bench-decide: cannot read the policy %s, or make a directory below %s\n", size->policy,
                 size->dir);
@@ -526,14 +540,8 @@ static bool prepare(struct bench *bench)
 
 static void clean_up(struct bench *bench)
 {
-    static const char *const suffixes[] = {"", "-wal", "-shm", ".keyring"};
     core_close(&bench->core);
-    for (size_t i = 0; i < sizeof suffixes / sizeof *suffixes; i++) {
-        char path[DECIDE_TEXT_BYTES + 32];
-        snprintf(path, sizeof path, "%s%s", bench->database, suffixes[i]);
-        unlink(path);
-    }
-    rmdir(bench->directory);
+    decide_remove(bench->directory);
     free(bench->policy);
     free(bench->receivers);
     free(bench->waiting);

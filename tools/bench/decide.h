@@ -21,6 +21,7 @@ struct decide_size {
     uint32_t versions;        /* of each card, the last ones: as its facts leave them */
     uint32_t repeats;         /* of the measurement; each time is the lowest: what else the machine does only adds */
     bool receivers;           /* each inbox is attached, and acknowledges what it gets */
+    bool audit_log;           /* there is one, as in every hub */
     const char *dir, *policy;
 };
 
@@ -32,6 +33,8 @@ struct decided {
     double pushed;       /* core_commit */
     double event;        /* all three, in one measurement */
     double instructions; /* of all three */
+    double apart;        /* what the hub's other thread does for the audit log: tiles, checkpoints */
+    double leaf;         /* of `taken`: salts and hashes of a leaf, which every entry has */
     double looked_up;    /* of one decision: identifier, card and key … */
     double routed;       /* … and route_event */
     uint64_t resident_bytes, page_cache_bytes, database_bytes;
@@ -40,6 +43,16 @@ struct decided {
 
 /* Makes the region in a directory of its own below size->dir, measures, and removes it. False: it has said why. */
 bool decide_measure(const struct decide_size *size, struct decided *decided);
+
+/* ---- decide_audit.c: one thread does what in the hub another one does, and the time is taken apart ---------------- */
+
+struct vault;
+
+/* The cost of one leaf, in µs. */
+double decide_leaf(struct vault *vault);
+/* Does a job at once; ctx is a double, to which its time is added (s). */
+void decide_work_apart(void *ctx, void (*job)(void *arg), void *arg);
+void decide_remove(const char *directory);
 
 /* ---- decide_region.c --------------------------------------------------------------------------------------------- */
 

@@ -50,7 +50,15 @@ void drill_close(struct drill *drill);
 
 /* One question of the operator. Owned by the drill, until the next one. */
 const Carehub__V1__Answer *drill_ask(struct drill *drill, Carehub__V1__Query *query);
-/* Lets the hub do what waits behind the hot path, until everything can be found by its person. */
+/* Lets the hub do what waits behind the hot path, until everything can be found by its person, and is under a signed
+ * checkpoint. */
 bool drill_settle(struct drill *drill);
+
+/* Who learned of the event at a place, and a receipt of each entry that says so: the report and the proofs as
+ * `carehub audit report --event --proof` asks for them. False: it has said why. */
+struct drill_who {
+    size_t lines, receipts;
+};
+bool drill_who(struct drill *drill, uint64_t event_place, struct drill_who *who);
 
 #endif

@@ -1,5 +1,6 @@
 /* carehub-bench-drill: makes the region of drill.h, asks, checks the answers against what was delivered, and says how
  * long it took. */
+#include <ftw.h>
 #include <getopt.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -10,7 +11,7 @@
 
 #include "drill.h"
 
-enum { POLICY_BYTES = 256 << 10, ASKED_MAX = 1000 };
+enum { POLICY_BYTES = 256 << 10, ASKED_MAX = 1000, PROVED_MAX = 200 };
 
 typedef Carehub__V1__AccessReportQuery Asked;
 
@@ -27,6 +28,7 @@ struct taken {
     double all_ms;     /* of the report, as somebody who waits for it has it */
     double longest_ms; /* of processor time, for its longest page: so long the hub does nothing else */
     uint64_t pages, items, accesses, handed_over;
+    uint64_t last_event; /* the place of the last one in it */
 };
 
 static bool ask_report(struct drill *drill, uint64_t number, bool discharges, struct taken *taken)
@@ -56,6 +58,9 @@ static bool ask_report(struct drill *drill, uint64_t number, bool discharges, st
         taken->longest_ms = worked > taken->longest_ms ? worked : taken->longest_ms;
         taken->pages++;
         taken->items += page->n_items;
+        for (size_t i = 0; i < page->n_items; i++)
+            if (page->items[i]->kind == CAREHUB__V1__REPORT_KIND__REPORT_EVENT)
+                taken->last_event = page->items[i]->place;
         for (size_t i = 0; i < page->n_items; i++)
             for (size_t a = 0; a < page->items[i]->n_accesses; a++, taken->accesses++)
                 taken->handed_over += page->items[i]->accesses[a]->handed_over;
@@ -101,10 +106,44 @@ static bool ask_many(struct drill *drill, bool discharges, const char *what)
     return true;
 }
 
+/* The last discharge of a person; 0: there is none. */
+static uint64_t last_discharge(struct drill *drill, uint64_t number)
+{
+    struct taken taken;
+    return ask_report(drill, number, true, &taken) ? taken.last_event : 0;
+}
+
+static bool prove_many(struct drill *drill)
+{
+    double times[ASKED_MAX];
+    uint64_t n = 0, lines = 0, receipts = 0;
+    for (uint32_t patient = drill->size.heavy ? 1 : 0; patient < drill->size.patients && n < PROVED_MAX; patient++) {
+        struct drill_who who;
+        uint64_t event = last_discharge(drill, patient + 1);
+        double began = clock_ms(CLOCK_MONOTONIC);
+        if (!event)
+            continue;
+        if (!drill_who(drill, event, &who))
+            return false;
+        times[n++] = clock_ms(CLOCK_MONOTONIC) - began;
+        lines += who.lines;
+        receipts += who.receipts;
+    }
+    if (n == 0)
+        return true;
+    qsort(times, n, sizeof *times, by_time);
+    printf("who learned of one discharge, with a receipt for each line: %llu discharges, %llu lines and %llu receipts "
+           "in all; p50 %.2f ms, p99 %.2f ms, longest %.2f ms\n",
+           (unsigned long long)n, (unsigned long long)lines, (unsigned long long)receipts, times[n / 2],
+           times[n * 99 / 100], times[n - 1]);
+    return true;
+}
+
 static bool measure(struct drill *drill)
 {
     struct taken heavy;
-    if (!ask_many(drill, true, "who learned of the discharges") || !ask_many(drill, false, "whole report"))
+    if (!ask_many(drill, true, "who learned of the discharges") || !ask_many(drill, false, "whole report") ||
+        !prove_many(drill))
         return false;
     if (drill->size.heavy == 0)
         return true;
@@ -124,7 +163,9 @@ static const char usage[] =
     "usage: carehub-bench-drill [--patients N] [--events N] [--heavy N] [--days N] [--dir DIR]\n\n"
     "Makes a region whose hub has run for DAYS days (730), by the hub's core in this process on a clock of its own: N\n"
     "patients (2000), N events (300000), and N events more of one patient (20000). Then asks who learned of each\n"
-    "person's discharges, checks the answers against what was delivered, and says how long they took.\n\n"
+    "person's discharges, checks the answers against what was delivered, and says how long they took; and for the "
+    "last\n"
+    "one of each person, with a receipt for each line.\n\n"
     "The database is made in a new directory below DIR (/tmp), and removed.\n";
 
 static bool number(const char *text, uint32_t *value)
@@ -155,15 +196,10 @@ static bool options(int argc, char **argv, struct drill_size *size)
     return optind == argc && size->patients > 1 && size->days > 0;
 }
 
-static void remove_database(const char *dir)
+static int remove_one(const char *path, const struct stat *status, int type, struct FTW *at)
 {
-    static const char *const names[] = {"hub.db", "hub.db-wal", "hub.db-shm", "hub.db.keyring"};
-    char path[600];
-    for (size_t i = 0; i < sizeof names / sizeof *names; i++) {
-        snprintf(path, sizeof path, "%s/%s", dir, names[i]);
-        unlink(path);
-    }
-    rmdir(dir);
+    (void)status, (void)type, (void)at;
+    return remove(path);
 }
 
 int main(int argc, char **argv)
@@ -197,6 +233,6 @@ int main(int argc, char **argv)
     fflush(stdout);
     good = good && measure(&drill);
     drill_close(&drill);
-    remove_database(dir);
+    nftw(dir, remove_one, 16, FTW_DEPTH | FTW_PHYS);
     return good ? 0 : 1;
 }

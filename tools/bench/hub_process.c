@@ -1,8 +1,8 @@
 /* hub_process.c - a carehubd of our own: its files, its process, what it uses. */
 #include "bench.h"
 
-#include <dirent.h>
 #include <fcntl.h>
+#include <ftw.h>
 #include <inttypes.h>
 #include <limits.h>
 #include <linux/magic.h>
@@ -82,17 +82,10 @@ static bool write_configuration(struct hub_process *hub, const struct bench_opti
     return write_text(hub, "hub.conf", conf);
 }
 
-static void remove_directory(const char *dir)
+static int remove_one(const char *path, const struct stat *info, int type, struct FTW *at)
 {
-    char path[2 * BENCH_PATH_BYTES];
-    DIR *d = opendir(dir);
-    for (struct dirent *e; d && (e = readdir(d));) {
-        snprintf(path, sizeof path, "%s/%s", dir, e->d_name);
-        unlink(path);
-    }
-    if (d)
-        closedir(d);
-    rmdir(dir);
+    (void)info, (void)type, (void)at;
+    return remove(path);
 }
 
 /* ---- Its process ------------------------------------------------------------------------------------------------ */
@@ -167,7 +160,7 @@ void hub_stop(struct hub_process *hub)
         waitpid(hub->pid, NULL, 0);
     }
     if (hub->dir[0])
-        remove_directory(hub->dir);
+        nftw(hub->dir, remove_one, 16, FTW_DEPTH | FTW_PHYS);
     sodium_memzero(hub, sizeof *hub);
 }
 

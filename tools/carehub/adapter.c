@@ -69,6 +69,19 @@ static int run_check(const struct args *args)
     return become(argv);
 }
 
+static int run_forget(const struct args *args)
+{
+    static char config[] = "--config", forget[] = "--forget", yes[] = "--yes", json[] = "--json";
+    char *argv[] = {program, config, (char *)args_value(args, 0), forget, (char *)args_option(args, "patient"), NULL,
+                    NULL,    NULL};
+    size_t n = 5;
+    if (args_flag(args, "yes"))
+        argv[n++] = yes;
+    if (args_flag(args, "json"))
+        argv[n] = json;
+    return become(argv);
+}
+
 static int run_plugins(const struct args *args)
 {
     static char list[] = "--list-plugins", json[] = "--json";
@@ -104,6 +117,30 @@ const struct command adapter_commands[] = {
                   "The exit status is 0 if it is in order, 2 if not.",
         .example = "carehub adapter check /etc/carehub/adapters/hospital.conf",
         .run = run_check,
+    },
+    {
+        .verb = "forget",
+        .summary = "have an adapter that does not run forget a person",
+        .arguments = {{"CONFIG", "the configuration that carehub-adapter is started with"}},
+        .options = {{"patient", "PATIENT", "who: ssin:NUMBER, or SYSTEM|VALUE", .required = true},
+                    {"yes", NULL, "do it; without this it is only counted"}},
+        .detail =
+            "An erasure at the hub does not reach what adapters keep: what they made of which messages, medication "
+            "schemes and other states of formats, messages that are held, events as they were sent out, events of "
+            "subscriptions, and what waits in the spool or was refused. This takes it out of all of them, by the "
+            "number, and by others that stand beside it in events; the files are written anew, so that nothing of it "
+            "stays in them. Files in done/ of drop folders that have the number go too; those in failed/ are only "
+            "counted.\n"
+            "Stop the adapter first, and run this as the user that it runs as. Senders send again what comes "
+            "meanwhile. "
+            "What comes later of that person begins anew: it is not recognised as the repeat or correction of what was "
+            "forgotten.\n"
+            "Not reached: backups of the adapter's folders, files in the drop folder itself and in folders that "
+            "receivers take from, and what receivers keep.\n"
+            "The exit status is 0 if it was done or counted, 1 if not all could be looked through, 2 if the patient or "
+            "the configuration is wrong.",
+        .example = "carehub adapter forget /etc/carehub/adapters/pharmacy.conf --patient ssin:85073003328",
+        .run = run_forget,
     },
     {
         .verb = "plugins",

@@ -12,7 +12,7 @@
 #include "nouns.h"
 #include "receipt_file.h"
 
-enum { ASK_AGAIN_MS = 200, WITNESSES_MAX = 16 };
+enum { ASK_AGAIN_MS = 200 };
 
 static const int JSON_STYLE = JSON_C_TO_STRING_PRETTY | JSON_C_TO_STRING_SPACED | JSON_C_TO_STRING_NOSLASHESCAPE;
 
@@ -21,7 +21,8 @@ static const int JSON_STYLE = JSON_C_TO_STRING_PRETTY | JSON_C_TO_STRING_SPACED 
 /* The latest entries are not under a checkpoint yet: asks until they are. */
 static int ask_proof(struct session *session, Carehub__V1__Query *query, Carehub__V1__Answer **answer)
 {
-    int64_t until_ms = monotonic_ms() + session->timeout_ms;
+    int64_t from_ms = monotonic_ms(), until_ms = from_ms + session->timeout_ms;
+    bool said = false;
     for (;;) {
         *answer = NULL;
         int result = carehub_ask(session->client, query, session->timeout_ms, answer);
@@ -29,22 +30,45 @@ static int ask_proof(struct session *session, Carehub__V1__Query *query, Carehub
         if (!wait || monotonic_ms() >= until_ms)
             return session_asked(session, result, CAREHUB__V1__ANSWER__ANSWER_PROVE, answer);
         answer_free(answer);
+        audit_waiting(from_ms, &said);
         usleep(ASK_AGAIN_MS * 1000);
     }
+}
+
+/* What does not verify is not handed out: who files it would learn that years later. */
+static int check_own(const char *text, const char *key)
+{
+    if (receipt_file_holds(text, key))
+        return EXIT_OK;
+    return fail(EXIT_NO,
+                "No receipt was written. `carehub status` says whether checkpoints are signed, `carehub audit verify` "
+                "whether the entry or the audit log's files are damaged.",
+                "what the hub has sent does not prove that the entry is in the log");
 }
 
 static int write_receipt(const Carehub__V1__ProveAnswer *proved, const char *path)
 {
     struct json_object *json = receipt_file_json(proved);
     const char *text = json_object_to_json_string_ext(json, JSON_STYLE);
-    int code = EXIT_OK;
-    if (!path)
-        code = puts(text) >= 0 && fflush(stdout) == 0 ? EXIT_OK : fail(EXIT_NO, NULL, "cannot write the receipt");
-    else
-        code = file_write(path, 0600, text, strlen(text));
-    json_object_put(json);
+    int code = check_own(text, proved->key);
     if (code == EXIT_OK && path)
-        fprintf(stderr, "The receipt is in %s. Your name and the entry are now in the log.\n", path);
+        code = file_write(path, 0600, text, strlen(text));
+    else if (code == EXIT_OK && (puts(text) < 0 || fflush(stdout) != 0))
+        code = fail(EXIT_NO, NULL, "cannot write the receipt");
+    json_object_put(json);
+    return code;
+}
+
+int receipt_fetch(struct session *session, Carehub__V1__ProveQuery *prove, const char *path)
+{
+    Carehub__V1__Query query = CAREHUB__V1__QUERY__INIT;
+    Carehub__V1__Answer *answer = NULL;
+    query.query_case = CAREHUB__V1__QUERY__QUERY_PROVE;
+    query.prove = prove;
+    int code = ask_proof(session, &query, &answer);
+    if (code == EXIT_OK)
+        code = write_receipt(answer->prove, path);
+    answer_free(&answer);
     return code;
 }
 
@@ -53,23 +77,19 @@ int run_audit_prove(const struct args *args)
     struct event_input event;
     struct session session = {0};
     Carehub__V1__ProveQuery prove = CAREHUB__V1__PROVE_QUERY__INIT;
-    Carehub__V1__Query query = CAREHUB__V1__QUERY__INIT;
-    Carehub__V1__Answer *answer = NULL;
+    const char *path = args_option(args, "out");
     int code = input_event(args_value(args, 0), &event);
     prove.place = event.place;
     if (!event.place)
         prove.event_id = (ProtobufCBinaryData){INPUT_ID_BYTES, event.id};
     prove.without_content = args_flag(args, "no-content");
     prove.purpose = field(args_option(args, "purpose"));
-    query.query_case = CAREHUB__V1__QUERY__QUERY_PROVE;
-    query.prove = &prove;
     if (code == EXIT_OK)
         code = session_open(&session, args);
     if (code == EXIT_OK)
-        code = ask_proof(&session, &query, &answer);
-    if (code == EXIT_OK)
-        code = write_receipt(answer->prove, args_option(args, "out"));
-    answer_free(&answer);
+        code = receipt_fetch(&session, &prove, path);
+    if (code == EXIT_OK && path)
+        fprintf(stderr, "The receipt is in %s. Your name and the entry are now in the log.\n", path);
     session_close(&session);
     return code;
 }
@@ -89,7 +109,8 @@ static int verdict_text(enum receipt_verdict verdict, const struct checkpoint *c
         return fail(EXIT_NO, NULL, "the receipt is of the log %s, and the key is that of %s", checkpoint->origin,
                     key->name);
     case RECEIPT_NOT_INCLUDED:
-        return fail(EXIT_NO, NULL, "the entry is not in the log: it, its content or the proof was altered");
+        return fail(EXIT_NO, NULL,
+                    "the entry is not under this checkpoint: it, its content or the proof is not what was logged");
     default:
         return EXIT_OK;
     }
@@ -98,47 +119,37 @@ static int verdict_text(enum receipt_verdict verdict, const struct checkpoint *c
 /* An entry says itself at which place it is. */
 static int check_place(const struct receipt *receipt)
 {
-    Carehub__V1__Entry *entry = carehub__v1__entry__unpack(NULL, receipt->entry_size, receipt->entry);
-    if (!entry)
+    uint64_t place = receipt_place(receipt);
+    if (place == 0)
         return fail(EXIT_NO, "A later version of this tool may.", "the entry is in the log, but cannot be read");
-    bool good = entry->place == receipt->proof.index + 1;
-    carehub__v1__entry__free_unpacked(entry, NULL);
-    return good ? EXIT_OK : fail(EXIT_NO, NULL, "the entry is in the log, but at another place than it says");
-}
-
-/* The witnesses that were named and have cosigned; -1: one of their cosignatures is wrong, or a name is no key. */
-static int count_witnesses(const struct args *args, const struct receipt *receipt, int *code)
-{
-    const char *names[WITNESSES_MAX];
-    size_t n = args_all(args, "witness", names, WITNESSES_MAX);
-    struct note note;
-    int cosigned = 0;
-    note_parse(receipt->proof.checkpoint, receipt->proof.checkpoint_size, &note);
-    for (size_t i = 0; i < n && i < WITNESSES_MAX && *code == EXIT_OK; i++) {
-        struct vkey key;
-        if (!vkey_parse(names[i], &key) || key.type != NOTE_COSIGNATURE)
-            *code = fail(EXIT_USAGE, NULL, "“%s” is no witness's verifier key", names[i]);
-        else if (note_verify(&note, &key, NULL) == NOTE_GOOD)
-            cosigned++;
-        else
-            *code = fail(EXIT_NO, NULL, "the checkpoint is not cosigned by %s", key.name);
-    }
-    return cosigned;
+    return place == receipt->proof.index + 1
+               ? EXIT_OK
+               : fail(EXIT_NO, NULL, "the entry is in the log, but at another place than it says");
 }
 
 static int show_receipt(const struct args *args, const struct receipt *receipt, const struct checkpoint *checkpoint)
 {
     char size[COUNT_CHARS];
-    int code = EXIT_OK, witnesses = count_witnesses(args, receipt, &code);
+    struct witness_keys witnesses;
+    struct note note;
+    note_parse(receipt->proof.checkpoint, receipt->proof.checkpoint_size, &note);
+    int code = witness_keys_read(args, &witnesses);
+    if (code == EXIT_OK)
+        code = witnesses_check(&witnesses, &note);
     if (code)
         return code;
     struct json_object *readable = receipt_readable(
         receipt->entry, receipt->entry_size, receipt->has_payload ? receipt->payload : NULL, receipt->payload_size);
-    if (!args_flag(args, "json")) {
+    if (args_flag(args, "json")) {
+        json_object_object_add(readable, "verified", json_object_new_string("yes"));
+        json_object_object_add(readable, "origin", json_object_new_string(checkpoint->origin));
+        json_object_object_add(readable, "entries", json_object_new_string(digits_text(checkpoint->size, size)));
+        json_object_object_add(readable, "witnesses", json_object_new_int((int)witnesses.n));
+    } else {
         printf("Entry #%llu is in the log %s: under a checkpoint of %s entries that its key has signed",
                (unsigned long long)receipt->proof.index + 1, checkpoint->origin, count_text(checkpoint->size, size));
-        if (witnesses)
-            printf(" and %d named %s cosigned", witnesses, witnesses == 1 ? "witness has" : "witnesses have");
+        if (witnesses.n)
+            printf(" and %zu named %s cosigned", witnesses.n, witnesses.n == 1 ? "witness has" : "witnesses have");
         puts(receipt->has_payload ? ".\nThis is the entry, and what was submitted:"
                                   : ".\nThis is the entry; what was submitted is not in the receipt:");
     }

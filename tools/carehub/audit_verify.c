@@ -1,4 +1,4 @@
-/* carehub audit verify: the hub's whole store, or the files of a log alone, on any machine. */
+/* carehub audit verify: the hub's whole store. What it does with --tiles is audit_verify_files.c. */
 #include <stdatomic.h>
 #include <stdlib.h>
 #include <string.h>
@@ -8,101 +8,13 @@
 #include "nouns.h"
 #include "wait.h"
 
-/* ---- Files alone ------------------------------------------------------------------------------------------------ */
-
-static void checked(void *ctx, uint64_t entries)
-{
-    progress_step(ctx, entries);
-}
-
-static int wrong_file(const struct check *check, enum check_verdict verdict, const char *directory)
-{
-    char path[TILE_PATH_BYTES];
-    unsigned long long index = check->index;
-    tile_path(&check->wrong, path);
-    switch (verdict) {
-    case CHECK_MISSING:
-        return fail(EXIT_NO, NULL, "%s/%s is missing, or not of its size", directory, path);
-    case CHECK_NO_ENTRY:
-        return fail(EXIT_NO, NULL, "%s/%s: entry %llu (#%llu) is none of this log's", directory, path, index,
-                    index + 1);
-    case CHECK_HASH:
-        return fail(EXIT_NO, NULL,
-                    check->wrong.level == 0 ? "%s/%s: hash %llu is not that of the entry: one of them was altered"
-                                            : "%s/%s: hash %llu is not that of the tile below it: one was altered",
-                    directory, path, index);
-    case CHECK_SINCE:
-        return fail(EXIT_NO, "Keep both: this is a proof that the log was altered after the older checkpoint.",
-                    "%s does not begin with what the older checkpoint covers", directory);
-    default:
-        return fail(EXIT_NO, NULL,
-                    "the files in %s fit together, but are not what the checkpoint says: entries were altered, "
-                    "removed, inserted or put in another order",
-                    directory);
-    }
-}
-
-static int sound(const struct check *check, bool json, bool signed_)
-{
-    char size[COUNT_CHARS];
-    if (json) {
-        print_json_pairs("verified", "yes", "origin", check->checkpoint.origin, "entries",
-                         count_text(check->checkpoint.size, size), "signature", signed_ ? "good" : "not checked", NULL);
-        return EXIT_OK;
-    }
-    printf("%s: %s entries, every one of them and every tile is what the checkpoint says%s.\n",
-           check->checkpoint.origin, count_text(check->checkpoint.size, size),
-           check->since ? ", and the log begins with the older one" : "");
-    if (!signed_)
-        puts("Whether the hub signed the checkpoint was not checked: that needs --key.");
-    return EXIT_OK;
-}
-
-static int verify_files(const struct args *args, const char *directory)
-{
-    struct checkpoint_file checkpoint = {0}, since = {0};
-    struct progress progress;
-    struct vkey key;
-    bool given;
-    char path[SESSION_PATH_BYTES];
-    snprintf(path, sizeof path, "%s/checkpoint", directory);
-    int code = audit_key(args, &key, &given);
-    if (code == EXIT_OK)
-        code = checkpoint_file_read(&checkpoint, path);
-    if (code == EXIT_OK && given)
-        code = checkpoint_file_verify(&checkpoint, &key, path);
-    if (code == EXIT_OK && args_option(args, "since"))
-        code = checkpoint_file_read(&since, args_option(args, "since"));
-    if (code == EXIT_OK && since.text && given)
-        code = checkpoint_file_verify(&since, &key, args_option(args, "since"));
-    if (code == EXIT_OK && since.text && strcmp(since.checkpoint.origin, checkpoint.checkpoint.origin) != 0)
-        code = fail(EXIT_NO, NULL, "the older checkpoint is of another log: %s", since.checkpoint.origin);
-    if (code == EXIT_OK) {
-        struct check check = {.source = tile_source_directory(directory),
-                              .checkpoint = checkpoint.checkpoint,
-                              .since = since.text ? &since.checkpoint : NULL,
-                              .progress = checked,
-                              .ctx = &progress};
-        progress_start(&progress, "verifying", check.checkpoint.size);
-        enum check_verdict verdict = check_tiles(&check);
-        progress_end(&progress);
-        code = verdict == CHECK_SOUND ? sound(&check, args_flag(args, "json"), given)
-                                      : wrong_file(&check, verdict, directory);
-    }
-    checkpoint_file_end(&checkpoint);
-    checkpoint_file_end(&since);
-    return code;
-}
-
-/* ---- The hub's store -------------------------------------------------------------------------------------------- */
-
 /* Written by the client's thread; read when `code` is set, or when that thread has ended. */
 struct verifying {
     struct session *session;
     struct wait wait;
     struct progress progress;
-    Carehub__V1__VerifyAnswer said; /* its checkpoint is a copy */
-    char *checkpoint;
+    Carehub__V1__VerifyAnswer said; /* its texts are copies */
+    char *checkpoint, *wrong_file;
     _Atomic int64_t heard_ms;
     _Atomic int code; /* -1: it goes on */
 };
@@ -126,8 +38,10 @@ static bool on_answer(void *arg, int status, const Carehub__V1__Answer *answer)
     atomic_store(&verifying->heard_ms, monotonic_ms());
     verifying->said = *answer->verify;
     free(verifying->checkpoint);
+    free(verifying->wrong_file);
     verifying->said.checkpoint = verifying->checkpoint = strdup(answer->verify->checkpoint);
-    if (!verifying->checkpoint)
+    verifying->said.wrong_file = verifying->wrong_file = strdup(answer->verify->wrong_file);
+    if (!verifying->checkpoint || !verifying->wrong_file)
         abort();
     verifying->progress.total = answer->verify->total;
     progress_step(&verifying->progress, answer->verify->checked);
@@ -159,21 +73,40 @@ static int ask(struct verifying *verifying)
 static int conclude(const Carehub__V1__VerifyAnswer *said)
 {
     char a[COUNT_CHARS], b[COUNT_CHARS];
+    struct note note;
+    struct checkpoint checkpoint = {0};
+    checkpoint_note_parse(said->checkpoint, strlen(said->checkpoint), &note, &checkpoint);
     if (said->wrong)
-        return fail(EXIT_NO, "Restore the database from a backup, or find out who altered it.",
-                    "%s of %s entries are damaged, or are not what the tree says; the first is #%llu",
+        return fail(EXIT_NO,
+                    "The audit log's files are the witness here: keep them. Restore the database from a backup, and "
+                    "find out who "
+                    "altered it.",
+                    "%s of %s entries in the database are damaged, or are not what the tree says; the first is #%llu",
                     count_text(said->wrong, a), count_text(said->total, b), (unsigned long long)said->first_wrong);
+    if (said->wrong_files)
+        return fail(EXIT_NO,
+                    "Leave the database as it is: the hub writes them anew from it now. Look again in a moment; what "
+                    "is still named then comes back from an export of the log, while the hub is stopped.",
+                    "every entry in the database is sound, but %s of the audit log's files are damaged or missing; the "
+                    "first is %s",
+                    count_text(said->wrong_files, a), said->wrong_file);
     if (!said->agrees)
         return fail(EXIT_NO, "See `carehub audit verify --tiles` on the hub's machine.",
                     "the entries have another root than the checkpoint");
-    printf("%s entries: every one is what its leaf says, and all of them have the checkpoint's root.\n",
-           count_text(said->checked, a));
+    printf(
+        "%s entries: every one is what its leaf says. The checkpoint is of %s of them, and its root and every tile are "
+        "theirs.\n",
+        count_text(said->checked, a), count_text(checkpoint.size, b));
     if (said->without_content)
         printf("  %s are without their content, which is no longer kept.\n", count_text(said->without_content, a));
     if (said->erased)
         printf("  %s were erased: their leaves are still there.\n", count_text(said->erased, a));
-    if (said->pruned)
-        printf("  %s are no longer kept: their leaves are, in the tiles.\n", count_text(said->pruned, a));
+    if (said->pruned > said->minimum)
+        printf("  %s are too old to be kept: their leaves are still there, in the tiles.\n",
+               count_text(said->pruned - said->minimum, a));
+    if (said->minimum)
+        printf("  The first %s are too old to be kept, and pruned from the tiles: only hashes over them are left.\n",
+               count_text(said->minimum, a));
     return EXIT_OK;
 }
 
@@ -192,8 +125,11 @@ static int verify_hub(const struct args *args)
     if (code == EXIT_OK && json)
         print_json(&verifying.said.base);
     if (code == EXIT_OK)
-        code = !json ? conclude(&verifying.said) : verifying.said.wrong || !verifying.said.agrees ? EXIT_NO : EXIT_OK;
+        code = !json ? conclude(&verifying.said)
+               : verifying.said.wrong || verifying.said.wrong_files || !verifying.said.agrees ? EXIT_NO
+                                                                                              : EXIT_OK;
     free(verifying.checkpoint);
+    free(verifying.wrong_file);
     return code;
 }
 
@@ -201,8 +137,8 @@ int run_audit_verify(const struct args *args)
 {
     const char *directory = args_option(args, "tiles");
     if (directory)
-        return verify_files(args, directory);
-    if (args_option(args, "since") || args_option(args, "key"))
-        return fail(EXIT_USAGE, NULL, "--since and --key are for --tiles");
+        return audit_verify_files(args, directory);
+    if (args_option(args, "since") || args_option(args, "key") || args_option(args, "witness"))
+        return fail(EXIT_USAGE, NULL, "--since, --key and --witness are for --tiles");
     return verify_hub(args);
 }

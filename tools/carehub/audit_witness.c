@@ -8,6 +8,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <time.h>
 
 #include "audit.h"
 #include "audit_files.h"
@@ -16,7 +17,7 @@
 #include "nouns.h"
 #include "wait.h"
 
-enum { TRIES_MAX = 3, URL_BYTES = 1024 };
+enum { TRIES_MAX = 3, URL_BYTES = 1024, CLOCKS_DIFFER_S = 86400 };
 
 /* One witness, over all rounds. */
 struct witness {
@@ -28,9 +29,11 @@ struct witness {
 struct round {
     struct session *session;
     struct checkpoint_file checkpoint; /* the hub's, with what has been added to it */
+    uint64_t minimum;                  /* of its log */
+    uint64_t generation;               /* its number: from 2 on it was begun after a loss */
     char *lines;                       /* cosignatures of this round */
     struct audit_http_answer answer;
-    int code;
+    unsigned before; /* witnesses that had cosigned it before this round */
 };
 
 /* ---- Asking one witness ----------------------------------------------------------------------------------------- */
@@ -39,7 +42,7 @@ struct round {
 static char *request_body(struct round *round, uint64_t old_size)
 {
     const struct checkpoint *checkpoint = &round->checkpoint.checkpoint;
-    struct hub_tiles tiles = {.session = round->session};
+    struct hub_tiles tiles = {.session = round->session, .minimum = round->minimum};
     struct tile_nodes *nodes = malloc(sizeof *nodes);
     struct merkle_proof proof;
     char *body = NULL, hash[BASE64_HASH_CHARS + 1];
@@ -70,29 +73,42 @@ static int said(const struct witness *witness, const char *what)
     return fail(EXIT_NO, NULL, "%s: %s", witness->key.name, what);
 }
 
-/* Takes the cosignatures of the witness's key out of its answer. Others are ignored. */
-static int take_cosignatures(struct round *round, const struct witness *witness)
+/* Is a line a sound cosignature of the checkpoint? One of another day is not of this moment: what verifies later would
+ * take it for that. */
+static bool cosigns(const struct round *round, const struct witness *witness, const struct note_signature *line)
 {
     const struct note *note = &round->checkpoint.note;
-    struct note lines, whole;
-    char *text, *all;
-    bool good = false;
+    struct note whole;
+    char *text;
+    int64_t cosigned_s, now_s = (int64_t)time(NULL);
+    if (asprintf(&text, "%.*s\n%.*s", (int)note->text_size, note->text, (int)line->line_size, line->line) < 0)
+        abort();
+    bool good = note_parse(text, strlen(text), &whole) &&
+                note_verify(&whole, &witness->key, &cosigned_s) == NOTE_GOOD && cosigned_s >= now_s - CLOCKS_DIFFER_S &&
+                cosigned_s <= now_s + CLOCKS_DIFFER_S;
+    free(text);
+    return good;
+}
+
+/* Takes the cosignature of the witness's key out of its answer. Other lines are ignored. */
+static int take_cosignature(struct round *round, const struct witness *witness)
+{
+    struct note lines;
+    char *all;
     if (!note_parse_signatures(round->answer.body, round->answer.size, &lines))
         return said(witness, "the answer holds no cosignature");
     for (size_t i = 0; i < lines.n_signatures; i++) {
         const struct note_signature *line = &lines.signatures[i];
-        if (asprintf(&text, "%.*s\n%.*s", (int)note->text_size, note->text, (int)line->line_size, line->line) < 0)
+        if (!cosigns(round, witness, line))
+            continue;
+        if (asprintf(&all, "%s%.*s", round->lines, (int)line->line_size, line->line) < 0)
             abort();
-        if (!good && note_parse(text, strlen(text), &whole) && note_verify(&whole, &witness->key, NULL) == NOTE_GOOD) {
-            good = true;
-            if (asprintf(&all, "%s%.*s", round->lines, (int)line->line_size, line->line) < 0)
-                abort();
-            free(round->lines);
-            round->lines = all;
-        }
-        free(text);
+        free(round->lines);
+        round->lines = all;
+        return EXIT_OK;
     }
-    return good ? EXIT_OK : said(witness, "the answer holds no sound cosignature of its key");
+    return said(witness,
+                "the answer holds no sound cosignature of its key of this day (is its clock right, and ours?)");
 }
 
 /* The witness has another size than was thought; true: ask again with that one. */
@@ -126,6 +142,10 @@ static int refused(const struct round *round, const struct witness *witness)
     case 403:
         return said(witness, "it does not accept the signature: does it know the hub's key?");
     case 404:
+        if (round->generation > 1)
+            return fail(EXIT_NO, "Have it added there: name, and the key of `carehub audit checkpoint --key`.",
+                        "%s does not know the log %s, which was begun after a loss", witness->key.name,
+                        round->checkpoint.checkpoint.origin);
         return said(witness, "it does not know this log, or the URL is wrong");
     case 422:
         return fail(EXIT_NO, "Keep the hub's audit log as it is: this has to be looked into.",
@@ -135,7 +155,7 @@ static int refused(const struct round *round, const struct witness *witness)
     }
 }
 
-static int ask_witness(struct round *round, struct witness *witness)
+static int ask_witness(struct round *round, struct witness *witness, bool cosigned)
 {
     char url[URL_BYTES];
     int code = EXIT_OK;
@@ -153,7 +173,7 @@ static int ask_witness(struct round *round, struct witness *witness)
         free(body);
         if (round->answer.status == 200) {
             witness->size = round->checkpoint.checkpoint.size;
-            return take_cosignatures(round, witness);
+            return cosigned ? EXIT_OK : take_cosignature(round, witness);
         }
         if (round->answer.status != 409)
             return refused(round, witness);
@@ -184,38 +204,55 @@ static int publish(struct round *round, unsigned *witnesses)
     return code;
 }
 
-/* Those that have cosigned this very checkpoint already are not asked again. */
+/* Those that have cosigned this very checkpoint already are asked too: one that has seen more since says so, and that
+ * an older copy was put back is noticed though nothing is new. */
 static int ask_all(struct round *round, struct witness *witnesses, size_t n)
 {
     int worst = EXIT_OK;
     for (size_t i = 0; i < n; i++) {
-        if (note_verify(&round->checkpoint.note, &witnesses[i].key, NULL) == NOTE_GOOD)
-            continue;
-        int code = ask_witness(round, &witnesses[i]);
+        bool cosigned = note_verify(&round->checkpoint.note, &witnesses[i].key, NULL) == NOTE_GOOD;
+        if (cosigned)
+            witnesses[i].size = round->checkpoint.checkpoint.size;
+        int code = ask_witness(round, &witnesses[i], cosigned);
+        round->before += cosigned && code == EXIT_OK;
         worst = code ? code : worst;
     }
     return worst;
 }
 
-static int run_round(struct session *session, struct witness *witnesses, size_t n, const char *checkpoint)
+static void conclude(const struct round *round, unsigned sound, size_t n)
+{
+    char size[COUNT_CHARS];
+    uint64_t entries = round->checkpoint.checkpoint.size;
+    bool all_before = sound == 0;
+    unsigned cosigned = all_before ? round->before : sound;
+    if (cosigned > 0 && round->session->json)
+        print_json_pairs("size", digits_text(entries, size), "cosigned", "yes", NULL);
+    else if (cosigned > 0)
+        printf("The checkpoint of %s entries is cosigned by %u of %zu witnesses%s.\n", count_text(entries, size),
+               cosigned, n, all_before ? ", as before" : "");
+}
+
+static int run_round(struct session *session, struct witness *witnesses, size_t n,
+                     const Carehub__V1__CheckpointAnswer *hub)
 {
     struct round *round = calloc(1, sizeof *round);
     unsigned sound = 0;
-    char size[COUNT_CHARS];
     if (!round || !(round->lines = strdup("")))
         abort();
     round->session = session;
-    int code = checkpoint_file_take(&round->checkpoint, strdup(checkpoint), "the hub's checkpoint"),
+    round->generation = hub->generation;
+    int code = checkpoint_file_take(&round->checkpoint, strdup(hub->checkpoint), "the hub's checkpoint"),
         published = EXIT_OK;
+    if (code == EXIT_OK)
+        code =
+            minimum_take(hub->minimum, &round->checkpoint.checkpoint, NULL, "the hub's minimum index", &round->minimum);
     if (code == EXIT_OK) {
         code = ask_all(round, witnesses, n);
         if (round->lines[0])
             published = publish(round, &sound);
-        if (sound && session->json)
-            print_json_pairs("size", count_text(round->checkpoint.checkpoint.size, size), "cosigned", "yes", NULL);
-        else if (sound)
-            printf("The checkpoint of %s entries is cosigned by %u of %zu witnesses.\n",
-                   count_text(round->checkpoint.checkpoint.size, size), sound, n);
+        if (published == EXIT_OK)
+            conclude(round, sound, n);
     }
     checkpoint_file_end(&round->checkpoint);
     free(round->lines);
@@ -228,7 +265,10 @@ static int run_round(struct session *session, struct witness *witnesses, size_t 
 static int take_witnesses(const Carehub__V1__CheckpointAnswer *answer, struct witness **witnesses)
 {
     if (answer->n_witnesses == 0)
-        return fail(EXIT_NO, "Name them there: witness = KEY URL", "the hub's configuration names no witness");
+        return fail(
+            EXIT_NO,
+            "Name each there, in quotes: witness = \"KEY URL\" (see hub.conf.example, and README, The audit log).",
+            "the hub's configuration names no witness");
     if (*witnesses)
         return EXIT_OK;
     *witnesses = calloc(answer->n_witnesses, sizeof **witnesses);
@@ -245,13 +285,13 @@ static int take_witnesses(const Carehub__V1__CheckpointAnswer *answer, struct wi
 static int one_round(struct session *session, struct witness **witnesses, size_t *n)
 {
     Carehub__V1__Answer *answer;
-    int code = audit_ask_checkpoint(session, &answer);
+    int code = audit_ask_checkpoint(session, 0, &answer);
     if (code == EXIT_OK)
         code = take_witnesses(answer->checkpoint, witnesses);
     if (code == EXIT_OK) {
         *n = answer->checkpoint->n_witnesses;
         if (answer->checkpoint->checkpoint[0])
-            code = run_round(session, *witnesses, *n, answer->checkpoint->checkpoint);
+            code = run_round(session, *witnesses, *n, answer->checkpoint);
         else
             code = fail(EXIT_NO, NULL, "there is no checkpoint%s%s", answer->checkpoint->not_signing[0] ? ": " : " yet",
                         answer->checkpoint->not_signing);

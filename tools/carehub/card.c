@@ -180,8 +180,10 @@ void card_settings(const Carehub__V1__PatientAnswer *patient, FILE *out, struct 
         table_cell(table, TONE_PLAIN, "%s",
                    s->type ? story_type((Carehub__V1__EventType)s->type, style) : say(style, "card.all-types"));
         table_cell(table, TONE_PLAIN, "%s",
-                   text_fill(style, gets, s->relaxes ? "card.at-least" : "card.at-most", "level",
-                             story_level(s->level, style), NULL));
+                   s->level == CAREHUB__V1__LEVEL__LEVEL_NONE
+                       ? story_level(s->level, style) /* no "at most" is needed then */
+                       : text_fill(style, gets, s->relaxes ? "card.at-least" : "card.at-most", "level",
+                                   story_level(s->level, style), NULL));
         cells_dates(table, style, s->from_ms, s->until_ms, patient->settings[i]->recorded_ms, s->since);
     }
     table_print(table, out, style);

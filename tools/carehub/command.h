@@ -13,7 +13,7 @@
 
 enum {
     COMMAND_ARGUMENTS_MAX = 3,
-    COMMAND_OPTIONS_MAX = 10,
+    COMMAND_OPTIONS_MAX = 12,
     COMMAND_VERB_WORDS_MAX = 2, /* "keys add" */
 };
 

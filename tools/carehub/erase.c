@@ -35,7 +35,9 @@ static int confirm(const struct args *args)
     return submit_fact(
         args, &fact,
         "It is confirmed: the hub knows nobody of that name any more. What is left in the log goes within "
-        "a few minutes; `carehub erase --list` shows what is not done yet");
+        "a few minutes; `carehub erase --list` shows what is not done yet. What adapters keep of that person goes when "
+        "each "
+        "is told so, where it runs: `carehub adapter forget CONFIG --patient ssin:NUMBER`");
 }
 
 static void print_erasures(const Carehub__V1__KeysAnswer *keys)
@@ -81,7 +83,10 @@ const struct command erase_commands[] = {
             "the log keep their place, time and leaf, so that every proof of others stays valid; an entry says "
             "when it was done and by whom.\nReceivers of events are told, without content, that these are taken "
             "back, for the types that the policy names in its section `erasure`. What they do with their own "
-            "records is for them to decide.\nBackups still hold what was erased, until their epoch's key is "
+            "records is for them to decide.\nAdapters keep something of those whose messages pass through them; they "
+            "are told "
+            "one by one, where they run: carehub adapter forget (carehub-adapter(1)).\nBackups still hold what was "
+            "erased, until their epoch's key is "
             "destroyed: see carehub-keys(1).",
         .example = "carehub erase --patient P42 --reason 'asked for by the person'",
         .run = run_erase,

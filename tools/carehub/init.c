@@ -7,6 +7,7 @@
 
 #include <sodium.h>
 
+#include "audit/names.h"
 #include "route/policy.h"
 #include "demo.h"
 #include "nouns.h"
@@ -164,6 +165,9 @@ static int run_init(const struct args *args)
                        .conf = {.client = "the operator", .key_file = "operator.key"}};
     if (sodium_init() < 0)
         return fail(EXIT_NO, NULL, "the random source of this system does not work");
+    if (!hub_name_usable(m.name))
+        return fail(EXIT_USAGE, "The name of its audit log can be another one: setting log-origin in hub.conf.",
+                    "a hub's name is " HUB_NAME_RULE);
     client_endpoint(&m, args_option(args, "endpoint"));
     int code = make_directories(&m);
     if (code == EXIT_OK)
@@ -191,7 +195,7 @@ const struct command init_commands[] = {
                     {"policy", "FILE", "an access policy of your own, instead of the default"},
                     {"listen", "ENDPOINT", "where the hub listens (tcp://127.0.0.1:7460)"},
                     {"endpoint", "ENDPOINT", "where clients reach it, if that is another"},
-                    {"name", "NAME", "the hub's name"}},
+                    {"name", "NAME", "the hub's name; also its audit log's, unless log-origin in hub.conf names that"}},
         .detail = "Makes hub.conf, hub.key and master.key for carehubd; operator.key and carehub.conf for "
                   "the first "
                   "operator, who may do everything; and access.policy.",

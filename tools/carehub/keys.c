@@ -66,8 +66,9 @@ static int run_rotate_master(const struct args *args)
 {
     return submit(
         args, CAREHUB__V1__KEYS_ROTATED__WHAT__MASTER, 0,
-        "The keyring is sealed with the key in next-master-key-file from now on (see the hub's own log). Make that "
-        "the master-key-file in its configuration, and keep a new copy of both");
+        "The keyring is being sealed with the next master key; the hub's own log says when it is done, in a second or "
+        "two. Then make that key or passphrase the one in its configuration, and keep a new copy of it and of the "
+        "keyring");
 }
 
 static int run_destroy_epoch(const struct args *args)
@@ -107,12 +108,13 @@ const struct command keys_commands[] = {
     },
     {
         .verb = "rotate-master",
-        .summary = "change the master key to the one in the hub's next-master-key-file",
+        .summary = "change the master key to the next one that the hub's configuration names",
         .options = {REASON_REQUIRED},
         .detail =
-            "The new key is read by the hub on its own machine: put 64 hexadecimal digits into a file with mode 0600 "
-            "and name it as next-master-key-file in carehubd's configuration, before it is started. Only the keyring "
-            "is rewritten. Until the configuration is changed the hub starts with either key.",
+            "The new key is read by the hub on its own machine, from a file with mode 0600 that carehubd's "
+            "configuration names before it is started: next-master-key-file with 64 hexadecimal digits, or "
+            "next-master-key-passphrase-file with a passphrase in its first line. Only the keyring is rewritten, "
+            "beside the traffic. Until the configuration is changed the hub starts with either.",
         .example = "carehub keys rotate-master --reason 'an operator has left'",
         .run = run_rotate_master,
     },

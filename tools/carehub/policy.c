@@ -161,7 +161,8 @@ const struct command policy_commands[] = {
         .verb = "diff",
         .summary = "what a new policy would change: a period's decisions taken again",
         .arguments = {{"NEW", "the policy, a file"}},
-        .options = {{"since", "AGE", "how far back: 7d (if none is given), 24h…; begins at 0:00 UTC of that day"}},
+        .options = {{"since", "AGE", "how far back: 7d (if none is given), 24h…; begins at 0:00 UTC of that day"},
+                    LANG_OPTION},
         .detail =
             "Decides each event of the period twice, as the state was then: under the policy in force, and as if the "
             "new one had been adopted right before the event. Lists who would have got more or less of which type of "

@@ -8,59 +8,69 @@
 #include "input.h"
 #include "policy_file.h"
 #include "session.h"
+#include "texts.h"
 #include "wait.h"
 
 /* ---- For people ------------------------------------------------------------------------------------------------- */
 
-static const char *gets_text(Carehub__V1__Gets gets)
+static const char *gets_text(Carehub__V1__Gets gets, struct style style)
 {
-    static const char *const texts[] = {"nothing", "held", "notice only", "administrative", "care", "clinical"};
-    return (size_t)gets < sizeof texts / sizeof *texts ? texts[gets] : "?";
+    return text_enum(style, "gets", &carehub__v1__gets__descriptor, (int)gets);
 }
 
-static const char *patients_text(const Carehub__V1__PatientRange *patients, char text[COUNT_CHARS * 2])
+static const char *patients_text(const Carehub__V1__PatientRange *patients, struct style style, char text[TEXT_BYTES])
 {
     char least[COUNT_CHARS], most[COUNT_CHARS];
-    if (!patients)
-        return "none";
-    if (patients->at_least < 5)
-        return "fewer than 5";
-    snprintf(text, COUNT_CHARS * 2, "%s to %s", count_text(patients->at_least, least),
-             count_text(patients->at_most, most));
-    return text;
+    if (!patients || patients->at_least < 5)
+        return text_find(style, patients ? "diff.few" : "diff.none");
+    return text_fill(style, text, "diff.range", "least", count_text(patients->at_least, least), "most",
+                     count_text(patients->at_most, most), NULL);
 }
 
-static const char *who(const Carehub__V1__PolicyChange *change)
+static const char *who(const Carehub__V1__PolicyChange *change, struct style style)
 {
     if (*change->actor)
         return change->actor;
-    return change->kind == CAREHUB__V1__ACTOR_KIND__INFORMAL_CARER ? "(informal carers)" : "(persons in care)";
+    return text_find(style,
+                     change->kind == CAREHUB__V1__ACTOR_KIND__INFORMAL_CARER ? "diff.informal-carers" : "diff.persons");
+}
+
+static struct table *table_of_changes(const Carehub__V1__PolicyDiffAnswer *diff, bool gains, struct style style,
+                                      const char *headings[7])
+{
+    static const char *const codes[] = {"who", "type", "now", "new", "patients"};
+    headings[0] = "";
+    headings[6] = NULL;
+    for (size_t i = 0; i < 5; i++)
+        headings[i + 1] = text_named(style, "diff.column", codes[i]);
+    struct table *table = table_new(headings);
+    for (size_t i = 0; i < diff->n_changes; i++) {
+        const Carehub__V1__PolicyChange *c = diff->changes[i];
+        char patients[TEXT_BYTES];
+        if ((c->after > c->before) != gains)
+            continue;
+        table_cell(table, gains ? TONE_GOOD : TONE_BAD, "  %s", gains ? "+" : "-");
+        table_cell(table, TONE_STRONG, "%s", who(c, style));
+        table_cell(table, TONE_PLAIN, "%s", type_text(c->type));
+        table_cell(table, TONE_PLAIN, "%s", gets_text(c->before, style));
+        table_cell(table, TONE_PLAIN, "%s", gets_text(c->after, style));
+        table_cell(table, TONE_PLAIN, "%s", patients_text(c->patients, style, patients));
+    }
+    return table;
 }
 
 static void print_changes(const Carehub__V1__PolicyDiffAnswer *diff, bool gains, FILE *out, struct style style)
 {
-    static const char *const headings[] = {"", "who", "type", "now", "new", "patients", NULL};
-    struct table *table = table_new(headings);
-    for (size_t i = 0; i < diff->n_changes; i++) {
-        const Carehub__V1__PolicyChange *c = diff->changes[i];
-        char patients[COUNT_CHARS * 2];
-        if ((c->after > c->before) != gains)
-            continue;
-        table_cell(table, gains ? TONE_GOOD : TONE_BAD, "  %s", gains ? "+" : "-");
-        table_cell(table, TONE_STRONG, "%s", who(c));
-        table_cell(table, TONE_PLAIN, "%s", type_text(c->type));
-        table_cell(table, TONE_PLAIN, "%s", gets_text(c->before));
-        table_cell(table, TONE_PLAIN, "%s", gets_text(c->after));
-        table_cell(table, TONE_PLAIN, "%s", patients_text(c->patients, patients));
-    }
+    const char *headings[7];
+    char patients[TEXT_BYTES], text[TEXT_BYTES];
+    struct table *table = table_of_changes(diff, gains, style, headings);
+    const Carehub__V1__PatientRange *all = gains ? diff->gaining : diff->losing;
     if (table_rows(table)) {
-        fprintf(out, "\n%s\n", gains ? "Who would get more:" : "Who would get less:");
+        fprintf(out, "\n%s\n", text_find(style, gains ? "diff.more" : "diff.less"));
         table_print(table, out, style);
-        const Carehub__V1__PatientRange *all = gains ? diff->gaining : diff->losing;
-        char patients[COUNT_CHARS * 2];
         if (all)
-            fprintf(out, "  In all: %s patients; what concerns fewer than 5 is not added up.\n",
-                    patients_text(all, patients));
+            fprintf(out, "  %s\n",
+                    text_fill(style, text, "diff.total", "patients", patients_text(all, style, patients), NULL));
     }
     table_destroy(&table);
 }
@@ -70,24 +80,32 @@ bool policy_diff_differs(const Carehub__V1__PolicyDiffAnswer *diff)
     return diff->n_changes > 0 || diff->n_sections > 0;
 }
 
+static void print_conclusion(const Carehub__V1__PolicyDiffAnswer *diff, FILE *out, struct style style)
+{
+    char text[TEXT_BYTES], n[COUNT_CHARS], when[WHEN_CHARS], from[24], to[24];
+    fprintf(out, "%s%s%s: ", tone_on(style, TONE_STRONG),
+            text_find(style, diff->n_changes ? "diff.changes" : "diff.no-change"), tone_off(style, TONE_STRONG));
+    put_safe(out, text_fill(style, text, "diff.instead", "new", diff->other_policy, "old", diff->policy, NULL));
+    when_text(diff->since_ms, when);
+    when[strlen("2026-03-01")] = '\0';
+    snprintf(from, sizeof from, "%llu", (unsigned long long)diff->from_place);
+    snprintf(to, sizeof to, "%llu", (unsigned long long)diff->to_place);
+    fprintf(out, "\n  %s\n",
+            text_fill(style, text, "diff.events", "n", count_text(diff->events, n), "date", when, "from", from, "to",
+                      to, NULL));
+    if (diff->not_kept)
+        fprintf(out, "  %s\n", text_fill(style, text, "diff.not-kept", "n", count_text(diff->not_kept, n), NULL));
+}
+
 void policy_diff_print(const Carehub__V1__PolicyDiffAnswer *diff, FILE *out, struct style style)
 {
-    char events[COUNT_CHARS], when[WHEN_CHARS], not_kept[COUNT_CHARS];
-    fprintf(out, "%s%s%s: '", tone_on(style, TONE_STRONG),
-            diff->n_changes ? "Decisions would change" : "No decision would change", tone_off(style, TONE_STRONG));
-    put_safe(out, diff->other_policy);
-    fputs("' instead of '", out);
-    put_safe(out, diff->policy);
-    fprintf(out, "', which is in force\n  %s events since %.10s (#%llu to #%llu) were decided under both.\n",
-            count_text(diff->events, events), when_text(diff->since_ms, when), (unsigned long long)diff->from_place,
-            (unsigned long long)diff->to_place);
-    if (diff->not_kept)
-        fprintf(out, "  %s events of persons without consent were not kept, and cannot be compared.\n",
-                count_text(diff->not_kept, not_kept));
+    print_conclusion(diff, out, style);
     print_changes(diff, true, out, style);
     print_changes(diff, false, out, style);
     for (size_t i = 0; i < diff->n_sections; i++) {
-        fputs(i ? ", " : "\nThese parts differ too; they decide about no event: ", out);
+        if (i == 0)
+            fprintf(out, "\n%s ", text_find(style, "diff.sections"));
+        fputs(i ? ", " : "", out);
         put_safe(out, diff->sections[i]);
     }
     if (diff->n_sections)

@@ -3,6 +3,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "jsonlex.h"
 #include "pbjson.h"
 
 #define RECEIPT_NAME "carehub receipt 1"
@@ -32,6 +33,45 @@ static bool bytes_of(struct receipt_file *file, const char *name, size_t exact, 
     return text && base64_read(text, length, read, length, size) && (exact == 0 || *size == exact);
 }
 
+static const char *const MEMBERS[] = {"receipt", "entry", "salt", "content", "payloadSalt",
+                                      "payload", "proof", "key",  "readable"};
+enum { N_MEMBERS = sizeof MEMBERS / sizeof *MEMBERS };
+
+/* Takes note of a name of the outermost object; false: it is none of a receipt's, or is there twice, of which others
+ * might read the other one. A name that is written with an escape is none. */
+static bool member_once(const char *name, size_t size, bool seen[N_MEMBERS])
+{
+    for (size_t i = 0; i < N_MEMBERS; i++)
+        if (strlen(MEMBERS[i]) == size && memcmp(MEMBERS[i], name, size) == 0) {
+            bool again = seen[i];
+            seen[i] = true;
+            return !again;
+        }
+    return false;
+}
+
+/* Looks at all names of the outermost object of a text that is JSON. */
+static bool members_once(const char *text, size_t size)
+{
+    bool seen[N_MEMBERS] = {false};
+    int depth = 0;
+    for (size_t i = 0; i < size; i++) {
+        depth += text[i] == '{' || text[i] == '[';
+        depth -= text[i] == '}' || text[i] == ']';
+        if (text[i] != '"')
+            continue;
+        size_t begin = ++i;
+        while (i < size && text[i] != '"')
+            i += text[i] == '\\' ? 2 : 1;
+        size_t next = i + 1;
+        while (next < size && strchr(" \t\r\n", text[next]))
+            next++;
+        if (depth == 1 && next < size && text[next] == ':' && !member_once(text + begin, i - begin, seen))
+            return false;
+    }
+    return true;
+}
+
 static struct json_object *parse(const char *text, size_t size)
 {
     struct json_tokener *tokener = json_tokener_new_ex(JSON_DEPTH);
@@ -51,8 +91,12 @@ const char *receipt_file_read(struct receipt_file *file, const char *text, size_
 {
     struct receipt *receipt = &file->receipt;
     size_t fixed;
-    if (size > RECEIPT_FILE_MAX_BYTES || !(file->json = parse(text, size)))
+    const char *expected;
+    if (size > RECEIPT_FILE_MAX_BYTES || jsonlex_valid_prefix(text, size, &expected) != size ||
+        !(file->json = parse(text, size)))
         return "it is no JSON";
+    if (!members_once(text, size))
+        return "a member is there twice, or is none of a receipt's";
     const char *name = text_of(file->json, "receipt"), *proof = text_of(file->json, "proof");
     if (!name || strcmp(name, RECEIPT_NAME) != 0)
         return "it does not say that it is a \"" RECEIPT_NAME "\"";
@@ -62,7 +106,9 @@ const char *receipt_file_read(struct receipt_file *file, const char *text, size_
         return "\"salt\" is missing or is not 32 bytes in base64";
     if (!bytes_of(file, "content", LEAF_CONTENT_BYTES, &receipt->content, &fixed))
         return "\"content\" is missing or is not 32 bytes in base64";
-    receipt->has_payload = text_of(file->json, "payload") != NULL;
+    receipt->has_payload = json_object_object_get_ex(file->json, "payload", NULL);
+    if (receipt->has_payload != json_object_object_get_ex(file->json, "payloadSalt", NULL))
+        return "of \"payload\" and \"payloadSalt\" there is only one";
     if (receipt->has_payload && (!bytes_of(file, "payload", 0, &receipt->payload, &receipt->payload_size) ||
                                  !bytes_of(file, "payloadSalt", LEAF_SALT_BYTES, &receipt->payload_salt, &fixed)))
         return "\"payload\" or \"payloadSalt\" is not base64";
@@ -77,6 +123,26 @@ void receipt_file_end(struct receipt_file *file)
     for (size_t i = 0; i < file->n_blocks; i++)
         free(file->blocks[i]);
     *file = (struct receipt_file){0};
+}
+
+uint64_t receipt_place(const struct receipt *receipt)
+{
+    Carehub__V1__Entry *entry = carehub__v1__entry__unpack(NULL, receipt->entry_size, receipt->entry);
+    uint64_t place = entry ? entry->place : 0;
+    carehub__v1__entry__free_unpacked(entry, NULL);
+    return place;
+}
+
+bool receipt_file_holds(const char *text, const char *key)
+{
+    struct receipt_file file = {0};
+    struct checkpoint checkpoint;
+    struct vkey vkey;
+    bool holds = vkey_parse(key, &vkey) && !receipt_file_read(&file, text, strlen(text)) &&
+                 receipt_check(&file.receipt, &vkey, &checkpoint) == RECEIPT_GOOD &&
+                 receipt_place(&file.receipt) == file.receipt.proof.index + 1;
+    receipt_file_end(&file);
+    return holds;
 }
 
 /* ---- Writing ---------------------------------------------------------------------------------------------------- */

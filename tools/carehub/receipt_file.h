@@ -7,7 +7,7 @@
  *      "key": …,                                   the verifier key, for convenience: the one to trust comes otherwise
  *      "readable": {"entry": {…}, "event": {…}}}   the same for people; nothing checks it
  *
- * Pure: prints nothing, opens nothing. */
+ * No other members, and none twice; payload and payloadSalt only together. Pure: prints nothing, opens nothing. */
 #ifndef CAREHUB_CLI_RECEIPT_FILE_H
 #define CAREHUB_CLI_RECEIPT_FILE_H
 
@@ -29,6 +29,11 @@ struct receipt_file {
 /* NULL: it is one; else what is wrong with it. */
 const char *receipt_file_read(struct receipt_file *file, const char *text, size_t size);
 void receipt_file_end(struct receipt_file *file);
+
+/* The place that the entry says it has; 0: it cannot be read. */
+uint64_t receipt_place(const struct receipt *receipt);
+/* Does everything in it hold, by that verifier key? */
+bool receipt_file_holds(const char *text, const char *key);
 
 /* What the hub has proved, as such a file. The caller puts the object. */
 struct json_object *receipt_file_json(const Carehub__V1__ProveAnswer *proved);

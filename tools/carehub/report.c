@@ -9,8 +9,14 @@ typedef Carehub__V1__AccessReportAnswer Page;
 
 /* ---- Pages -------------------------------------------------------------------------------------------------------- */
 
-bool report_add(struct report *report, Carehub__V1__Answer *page)
+void report_begin(struct report *report)
 {
+    arena_init(&report->arena);
+}
+
+bool report_add(struct report *report, const Carehub__V1__Answer *page)
+{
+    size_t size = carehub__v1__answer__get_packed_size(page);
     if (report->n_items + page->access_report->n_items > REPORT_ITEMS_MAX)
         return false;
     if (report->n_pages == report->capacity) {
@@ -19,7 +25,15 @@ bool report_add(struct report *report, Carehub__V1__Answer *page)
         if (!report->pages)
             abort();
     }
-    report->pages[report->n_pages++] = page;
+    uint8_t *packed = malloc(size + 1);
+    if (!packed)
+        abort();
+    carehub__v1__answer__pack(page, packed);
+    Carehub__V1__Answer *copy = carehub__v1__answer__unpack(&report->arena.protobuf, size, packed);
+    free(packed);
+    if (!copy)
+        abort();
+    report->pages[report->n_pages++] = copy;
     report->n_items += page->access_report->n_items;
     return true;
 }
@@ -31,8 +45,7 @@ const Page *report_last(const struct report *report)
 
 void report_clear(struct report *report)
 {
-    for (size_t i = 0; i < report->n_pages; i++)
-        carehub__v1__answer__free_unpacked(report->pages[i], NULL);
+    arena_fini(&report->arena);
     free(report->pages);
     free(report->actors);
     free(report->grounds);

@@ -9,6 +9,7 @@
 #define CAREHUB_CLI_REPORT_H
 
 #include "carehub/v1/wire.pb-c.h"
+#include "store/arena.h"
 #include "term.h"
 #include "texts.h"
 
@@ -16,7 +17,8 @@ enum { REPORT_ITEMS_MAX = 500000 }; /* of one report: for more, ask for a shorte
 
 struct report {
     size_t n_pages, capacity, n_items;
-    Carehub__V1__Answer **pages; /* owned */
+    Carehub__V1__Answer **pages; /* in the arena */
+    struct arena arena;
     /* What the pages name, in order of name or place; made by report_end. */
     size_t n_actors, n_grounds, n_policies;
     const Carehub__V1__ReportActor **actors;
@@ -28,11 +30,13 @@ struct report {
     bool names_kept; /* some names are not in it, by the policy */
 };
 
-/* Adds a page, which becomes the report's; false: that would be too many items. */
-bool report_add(struct report *report, Carehub__V1__Answer *page);
+/* Begins one, zeroed or set to what was asked for; ends it, and frees what it holds. */
+void report_begin(struct report *report);
+void report_clear(struct report *report);
+/* Adds a copy of a page; false: that would be too many items. */
+bool report_add(struct report *report, const Carehub__V1__Answer *page);
 /* After the last page: makes the tables. There must be a page. */
 void report_end(struct report *report);
-void report_clear(struct report *report);
 
 static inline const Carehub__V1__AccessReportAnswer *report_page(const struct report *report, size_t i)
 {
@@ -92,15 +96,24 @@ const Carehub__V1__MemberAdded *report_membership(const struct report *report, c
 const Carehub__V1__GrantGiven *report_grant(const struct report *report, const Carehub__V1__ReportAccess *access);
 const Carehub__V1__ConsentGiven *report_consent(const struct report *report, const Carehub__V1__ReportAccess *access);
 
-/* "3 May 2026" and "14:02", local time. They return `out`. */
+/* "3 May 2026", "3 May 2026, 14:02", "14:02": local time. They return `out`. Main thread only. */
 const char *report_day(struct style style, int64_t unix_ms, char out[DATE_CHARS]);
+const char *report_moment(struct style style, int64_t unix_ms, char out[DATE_CHARS]);
 const char *report_clock(int64_t unix_ms, char out[DATE_CHARS]);
 /* Whose report it is, of which period, and how far it goes: sentences. They return `out`. */
 const char *report_subject(const struct report *report, struct style style, char out[TEXT_BYTES]);
 const char *report_period(const struct report *report, struct style style, char out[TEXT_BYTES]);
 const char *report_extent(const struct report *report, struct style style, char out[TEXT_BYTES]);
-/* The sentences of a summary, one for each i from 0 on; NULL: that was the last. */
-const char *report_summary(const struct report *report, struct style style, size_t i, char out[TEXT_BYTES]);
+/* The rules that decided everything in it; NULL: there were several, or none. Returns `out`. */
+const char *report_rules(const struct report *report, struct style style, char out[TEXT_BYTES]);
+
+/* The sentences of a summary; returns how many there are. */
+enum { REPORT_LINES_MAX = 9 };
+struct report_line {
+    char text[TEXT_BYTES];
+    bool emergencies; /* it counts the emergency accesses */
+};
+size_t report_summary(const struct report *report, struct style style, struct report_line lines[REPORT_LINES_MAX]);
 
 /* ---- The forms ---------------------------------------------------------------------------------------------------- */
 

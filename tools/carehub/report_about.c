@@ -8,7 +8,29 @@ typedef Carehub__V1__ReportAccess Access;
 
 /* ---- Dates -------------------------------------------------------------------------------------------------------- */
 
-const char *report_day(struct style style, int64_t unix_ms, char out[DATE_CHARS])
+/* The same few dates come again and again: of memberships, consents, acknowledgements of many at once. */
+struct dated {
+    int64_t unix_ms;
+    const struct texts *texts;
+    const char *(*format)(struct style, int64_t, char[DATE_CHARS]); /* NULL: none yet */
+    char text[DATE_CHARS];
+};
+
+static const char *dated(const char *(*format)(struct style, int64_t, char[DATE_CHARS]), struct style style,
+                         int64_t unix_ms, char out[DATE_CHARS])
+{
+    enum { KEPT = 251 };
+    static struct dated kept[2][KEPT];
+    struct dated *found = &kept[format == date_text][(uint64_t)unix_ms % KEPT];
+    if (found->format != format || found->unix_ms != unix_ms || found->texts != style.texts) {
+        *found = (struct dated){.unix_ms = unix_ms, .texts = style.texts, .format = format};
+        format(style, unix_ms, found->text);
+    }
+    memcpy(out, found->text, DATE_CHARS);
+    return out;
+}
+
+static const char *day_text(struct style style, int64_t unix_ms, char out[DATE_CHARS])
 {
     time_t seconds = (time_t)(unix_ms / 1000);
     struct tm local;
@@ -22,6 +44,16 @@ const char *report_day(struct style style, int64_t unix_ms, char out[DATE_CHARS]
               text_find(style, month), "year", year, NULL);
     snprintf(out, DATE_CHARS, "%.*s", DATE_CHARS - 1, text);
     return out;
+}
+
+const char *report_day(struct style style, int64_t unix_ms, char out[DATE_CHARS])
+{
+    return dated(day_text, style, unix_ms, out);
+}
+
+const char *report_moment(struct style style, int64_t unix_ms, char out[DATE_CHARS])
+{
+    return dated(date_text, style, unix_ms, out);
 }
 
 const char *report_clock(int64_t unix_ms, char out[DATE_CHARS])
@@ -71,6 +103,7 @@ const char *report_extent(const struct report *report, struct style style, char 
 
 struct counts {
     size_t told, read, waiting, emergency, asked, not_told;
+    int64_t erased_ms; /* 0: nothing was */
 };
 
 static struct counts count(const struct report *report)
@@ -86,34 +119,46 @@ static struct counts count(const struct report *report)
         counts.not_told += access && !told && !waiting;
         counts.emergency += report_is_emergency(report, &row);
         counts.asked += row.item->kind == KIND(READING);
+        if (row.item->kind == KIND(ERASED))
+            counts.erased_ms = row.item->at_ms;
     }
     return counts;
 }
 
-const char *report_summary(const struct report *report, struct style style, size_t i, char out[TEXT_BYTES])
+size_t report_summary(const struct report *report, struct style style, struct report_line lines[REPORT_LINES_MAX])
 {
     struct counts c = count(report);
     const struct {
         const char *code;
         size_t n;
-        bool always;
-    } lines[] = {{"report.summary.told", c.told, true},
-                 {"report.summary.read", c.read, true},
-                 {"report.summary.waiting", c.waiting, c.waiting > 0},
-                 {"report.summary.emergency", c.emergency, true},
-                 {"report.summary.asked", c.asked, true},
-                 {"report.summary.not-told", c.not_told, report->denials},
-                 {"report.rules", 0, report->n_policies == 1},
-                 {"report.denials-left-out", 0, !report->denials},
-                 {"report.names-kept", 0, report->names_kept}};
-    char n[24], place[24];
-    report_number(report->n_policies == 1 ? report->policies[0]->place : 0, place);
-    for (size_t at = 0; at < sizeof lines / sizeof *lines; at++) {
-        if (!lines[at].always || i-- > 0)
+        bool said, emergencies;
+    } all[REPORT_LINES_MAX] = {{"report.summary.erased", 0, c.erased_ms != 0, false},
+                               {"report.summary.told", c.told, true, false},
+                               {"report.summary.read", c.read, true, false},
+                               {"report.summary.waiting", c.waiting, c.waiting > 0, false},
+                               {"report.summary.emergency", c.emergency, true, true},
+                               {"report.summary.asked", c.asked, true, false},
+                               {"report.summary.not-told", c.not_told, report->denials, false},
+                               {"report.denials-left-out", 0, !report->denials, false},
+                               {"report.names-kept", 0, report->names_kept, false}};
+    char n[24], date[DATE_CHARS];
+    size_t said = 0;
+    date_text(style, c.erased_ms, date);
+    for (size_t i = 0; i < REPORT_LINES_MAX; i++) {
+        if (!all[i].said)
             continue;
-        report_number(lines[at].n, n);
-        return text_fill(style, out, lines[at].code, "n", n, "policy",
-                         report->n_policies ? report->policies[0]->name : "", "place", place, NULL);
+        report_number(all[i].n, n);
+        text_fill(style, lines[said].text, all[i].code, "n", n, "date", date, NULL);
+        lines[said++].emergencies = all[i].emergencies;
     }
-    return NULL;
+    return said;
+}
+
+const char *report_rules(const struct report *report, struct style style, char out[TEXT_BYTES])
+{
+    char place[24];
+    if (report->n_policies != 1)
+        return NULL;
+    report_number(report->policies[0]->place, place);
+    return text_fill(style, out, "report.rules.all", "policy", report->policies[0]->name, "place", place, NULL);
 }

@@ -12,7 +12,7 @@ struct change {
     const char *actor, *role, *type, *reason, *purpose, *given_by;
     int64_t until_ms;
     int level, grant, basis;
-    bool mistaken, relaxes;
+    bool mistaken, relaxes, nothing;
 };
 
 static const void *part(const ProtobufCMessage *message, const char *name, ProtobufCType type)
@@ -57,6 +57,7 @@ static struct change change_of(const ProtobufCMessage *message)
                             .relaxes = part_bool(message, "relaxes")};
     if (!*change.actor)
         change.actor = part_text(message, "actor_name");
+    change.nothing = message->descriptor == &carehub__v1__access_set__descriptor && change.level == 0;
     if (message->descriptor == &carehub__v1__grant_given__descriptor)
         change.grant = part_enum(message, "kind");
     return change;
@@ -69,6 +70,7 @@ static void change_code(const char *name, const struct change *change, bool emer
     const char *special = emergency                                                      ? ".emergency"
                           : change->mistaken                                             ? ".mistaken"
                           : change->relaxes                                              ? ".relaxes"
+                          : change->nothing                                              ? ".nothing"
                           : *change->given_by && strcmp(change->given_by, "person") != 0 ? ".other"
                                                                                          : "";
     snprintf(code, TEXT_CODE_BYTES, "report.change.%s%s", name, special);
@@ -93,19 +95,22 @@ void report_say_change(const struct report *report, const struct report_row *row
     words->what = emergency ? REPORT_EMERGENCY : REPORT_CHANGED;
     text_fill(style, words->who, *item->client ? "report.operator" : "report.hub", "client", item->client, NULL);
     change_code(field->name, &change, emergency, style, code);
+    if (emergency) /* which is a matter of hours */
+        date_text(style, change.until_ms, until);
+    else
+        report_day(style, change.until_ms, until);
     snprintf(type, sizeof type, "%s",
              *change.type ? text_named(style, "type", change.type) : text_find(style, "report.everything"));
     SAY(words->happened, code, "actor", report_actor_text(report, change.actor, change.role, style), "role",
-        *change.role ? story_role(change.role, style) : text_find(style, "report.somebody"), "type", type, "level",
-        story_level((Carehub__V1__Level)change.level, style), "grant",
-        text_enum(style, "grant", &carehub__v1__grant_kind__descriptor, change.grant), "basis",
-        text_enum(style, "basis", &carehub__v1__relation_basis__descriptor, change.basis), "until",
-        report_day(style, change.until_ms, until), "name", field->name);
+        report_role(change.role, style), "type", type, "level", story_level((Carehub__V1__Level)change.level, style),
+        "grant", text_enum(style, "grant", &carehub__v1__grant_kind__descriptor, change.grant), "basis",
+        report_basis(change.basis, style), "until", until, "name", field->name);
     if (*change.purpose)
         SAY(words->happened, "report.purpose", "purpose", text_named(style, "purpose", change.purpose));
     if (*change.reason)
         SAY(words->happened, "report.reason", "reason", change.reason);
-    SAY(words->after, "report.recorded-by", "who", words->who);
+    if (*item->client)
+        SAY(words->after, "report.recorded-by", "client", item->client);
 }
 
 /* ---- What ended, what was erased ---------------------------------------------------------------------------------- */
@@ -121,7 +126,7 @@ void report_say_expiry(const struct report *report, const struct report_row *row
     snprintf(words->who, sizeof words->who, "%s", text_find(style, "report.hub"));
     snprintf(code, sizeof code, "report.expiry.%s", kind ? kind->name : "SETTING");
     SAY(words->happened, code, "actor", report_actor_text(report, end->actor, end->role, style), "role",
-        *end->role ? story_role(end->role, style) : text_find(style, "report.somebody"));
+        report_role(end->role, style));
 }
 
 void report_say_erased(const Item *item, struct style style, struct report_words *words)

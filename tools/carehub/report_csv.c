@@ -22,11 +22,13 @@ static void cell(struct csv *csv, const char *text)
     csv->begun = true;
     if (*text && strchr("=+-@\t\r\n|%", *text))
         fputc('\'', csv->out);
-    for (; *text; text++) {
+    while (*text) {
+        size_t plain = strcspn(text, "\"\r"); /* line breaks within a cell are LF alone: CRLF ends a record */
+        fwrite(text, 1, plain, csv->out);
+        text += plain;
         if (*text == '"')
-            fputc('"', csv->out);
-        if (*text != '\r') /* line breaks within a cell are LF alone: CRLF ends a record */
-            fputc(*text, csv->out);
+            fputs("\"\"", csv->out);
+        text += *text != '\0';
     }
     fputc('"', csv->out);
 }
@@ -105,6 +107,7 @@ static const char *const COLUMNS[] = {"place",
                                       "ended_at",
                                       "end",
                                       "why",
+                                      "said_by",
                                       "question",
                                       "what_happened",
                                       "afterwards"};
@@ -178,6 +181,17 @@ static void access_cells(struct csv *csv, const struct report *report, const str
     cell(csv, access->why ? reason_name(access->why) : "");
 }
 
+/* "42 57": places in the log. */
+static void cell_places(struct csv *csv, size_t n, const uint64_t *places)
+{
+    char text[16 * 24] = "";
+    size_t used = 0;
+    for (size_t i = 0; i < n && used + 24 < sizeof text; i++)
+        used +=
+            (size_t)snprintf(text + used, sizeof text - used, "%s%llu", i ? " " : "", (unsigned long long)places[i]);
+    cell(csv, text);
+}
+
 void report_csv(const struct report *report, FILE *out, struct style style)
 {
     struct csv csv = {out, false};
@@ -189,6 +203,7 @@ void report_csv(const struct report *report, FILE *out, struct style style)
         report_words(report, &row, style, &words);
         item_cells(&csv, row.item);
         access_cells(&csv, report, &row);
+        cell_places(&csv, row.access ? row.access->n_said_by : 0, row.access ? row.access->said_by : NULL);
         cell(&csv, row.item->question);
         cell(&csv, words.happened);
         cell(&csv, words.after);

@@ -20,9 +20,8 @@
 
 /* ---- The rows ----------------------------------------------------------------------------------------------------- */
 
-static void disclosure_purpose(const struct writer *writer, const Access *access, Json *event)
+static void grant_purpose(const Carehub__V1__GrantGiven *grant, Json *event)
 {
-    const Carehub__V1__GrantGiven *grant = report_grant(writer->report, access);
     const char *words = grant ? grant->purpose : NULL;
     if (grant && grant->kind == CAREHUB__V1__GRANT_KIND__EMERGENCY_ACCESS)
         fhir_purpose(event, "ETREAT", "Emergency Treatment", words);
@@ -34,6 +33,11 @@ static void disclosure_purpose(const struct writer *writer, const Access *access
         fhir_purpose(event, "TREAT", "treatment", words);
     else
         fhir_purpose(event, NULL, NULL, *words ? words : "secondary use");
+}
+
+static void disclosure_purpose(const struct writer *writer, const Access *access, Json *event)
+{
+    grant_purpose(report_grant(writer->report, access), event);
 }
 
 static void policy_uri(Json *to, uint64_t place)
@@ -64,9 +68,12 @@ static Json *receiver_agent(const struct writer *writer, const Access *access, J
     return made;
 }
 
-static void access_details(const struct report_row *row, Json *entity)
+static void access_details(const struct writer *writer, const struct report_row *row, Json *entity)
 {
     const Access *access = row->access;
+    const Carehub__V1__ReportPolicy *policy = access->policy ? report_policy_of(writer->report, access->policy) : NULL;
+    char uri[URI_CHARS];
+    fhir_detail(entity, "policy", policy ? policy->name : NULL);
     fhir_detail(entity, "view", access->notice ? "notice" : level_text(access->level));
     fhir_detail(entity, "reason", reason_name(access->reason));
     if (row->item->cause) {
@@ -80,6 +87,8 @@ static void access_details(const struct report_row *row, Json *entity)
     fhir_detail_time(entity, "ended", access->ended_ms);
     fhir_detail(entity, "end", access->end ? reason_name(access->end) : NULL);
     fhir_detail(entity, "why", access->why ? reason_name(access->why) : NULL);
+    for (size_t i = 0; i < access->n_said_by; i++)
+        fhir_detail(entity, "said-by", fhir_entry_uri(access->said_by[i], uri));
 }
 
 static void write_access(const struct writer *writer, const struct report_row *row, Json *event)
@@ -104,7 +113,7 @@ static void write_access(const struct writer *writer, const struct report_row *r
         fhir_patient_reference(fhir_object(authorizer, "who"), row->item->record);
     }
     fhir_patient_entity(event, row->item->record);
-    access_details(row, fhir_data_entity(event, row->item));
+    access_details(writer, row, fhir_data_entity(event, row->item));
     if (access->consent) {
         Json *consent = fhir_element(event, "entity");
         fhir_identifier(fhir_object(consent, "what"), "urn:ietf:rfc:3986", fhir_entry_uri(access->consent, uri));
@@ -119,9 +128,13 @@ static void write_event(const struct writer *writer, const Item *item, Json *eve
     fhir_kind_of_event(event, "PrivacyDisclosure.Recipient", DCM, "110107", "Import", "C");
     fhir_subtype(event, TERMINOLOGY "iso-21089-lifecycle", "disclose", "Disclose Record Lifecycle Event");
     fhir_text(event, "outcome", "0");
-    Json *source = fhir_agent(event, DCM, "110153", "Source Role ID", true);
-    fhir_who_actor(writer, source, item->actor, author && *author->organisation ? author->organisation : "unknown");
-    fhir_network(source, fhir_client_uri(item->client, uri));
+    if (*item->client) {
+        Json *source = fhir_agent(event, DCM, "110153", "Source Role ID", true);
+        fhir_who_actor(writer, source, item->actor, author && *author->organisation ? author->organisation : "unknown");
+        fhir_network(source, fhir_client_uri(item->client, uri));
+    } else { /* the hub's own word: of an emergency access */
+        fhir_hub_agent(writer, event, "110153", "Source Role ID");
+    }
     fhir_hub_agent(writer, event, "110152", "Destination Role ID");
     if (author && *author->professional) {
         Json *person = fhir_agent(event, TERMINOLOGY "v3-ParticipationType", "AUT", "author (originator)", false);
@@ -183,6 +196,8 @@ static void write_record(const struct writer *writer, const struct report_row *r
                        item->kind == KIND(ERASED)                                                              ? "D"
                        : item->change && item->change->fact_case == CAREHUB__V1__FACT__FACT_PATIENT_REGISTERED ? "C"
                                                                                                                : "U");
+    if (report_is_emergency(writer->report, row))
+        grant_purpose(item->change->grant_given, event);
     fhir_text(event, "outcome", "0");
     if (*item->client) {
         Json *client = fhir_agent(event, DCM, "110150", "Application", true);
@@ -198,6 +213,9 @@ static void write_record(const struct writer *writer, const struct report_row *r
     fhir_text(entity, "name", fact ? fact->name : item->kind == KIND(EXPIRY) ? "expiry" : "erasure");
     report_words(writer->report, row, writer->style, &words);
     fhir_text(entity, "description", words.happened);
+    fhir_detail(entity, "requested-by", item->requested_by);
+    fhir_detail_time(entity, "requested", item->requested_ms);
+    fhir_detail(entity, "confirmed-by", item->confirmed_by);
 }
 
 /* ---- The bundle --------------------------------------------------------------------------------------------------- */

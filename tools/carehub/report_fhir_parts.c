@@ -15,16 +15,23 @@ enum { INSTANT_CHARS = 40 };
 
 /* ---- Pieces of JSON ----------------------------------------------------------------------------------------------- */
 
+/* Names are literals, and each is there once: json-c need neither copy nor look for them. There are millions of them.
+ */
+static void member(Json *in, const char *name, Json *value)
+{
+    json_object_object_add_ex(in, name, value, JSON_C_OBJECT_ADD_KEY_IS_NEW | JSON_C_OBJECT_ADD_CONSTANT_KEY);
+}
+
 void fhir_text(Json *to, const char *name, const char *value)
 {
     if (value && *value)
-        json_object_object_add(to, name, json_object_new_string(value));
+        member(to, name, json_object_new_string(value));
 }
 
 Json *fhir_object(Json *in, const char *name)
 {
     Json *made = json_object_new_object();
-    json_object_object_add(in, name, made);
+    member(in, name, made);
     return made;
 }
 
@@ -33,7 +40,7 @@ Json *fhir_array(Json *in, const char *name)
     Json *made;
     if (!json_object_object_get_ex(in, name, &made)) {
         made = json_object_new_array();
-        json_object_object_add(in, name, made);
+        member(in, name, made);
     }
     return made;
 }
@@ -91,7 +98,7 @@ Json *fhir_agent(Json *event, const char *system, const char *code, const char *
 {
     Json *made = fhir_element(event, "agent");
     fhir_coding(fhir_element(fhir_object(made, "type"), "coding"), system, code, display);
-    json_object_object_add(made, "requestor", json_object_new_boolean(requestor));
+    member(made, "requestor", json_object_new_boolean(requestor));
     return made;
 }
 

@@ -21,6 +21,10 @@ void report_sentence(char *to, size_t size, const char *text);
 
 /* An actor by its name; without a name, what is known of it. */
 const char *report_actor_text(const struct report *report, const char *name, const char *role, struct style style);
+/* A reason, a role ("a care provider" if it is empty), what a membership rests on: said to the patient. */
+const char *report_reason(Carehub__V1__Reason reason, struct style style);
+const char *report_role(const char *role, struct style style);
+const char *report_basis(int basis, struct style style);
 void report_number(uint64_t value, char text[24]);
 
 /* What a row says: one function for each kind that is in report_change.c. */

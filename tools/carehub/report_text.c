@@ -59,14 +59,16 @@ static enum tone tone_of(enum report_what what)
 static void put_row(const struct report *report, const struct report_row *row, FILE *out, struct style style)
 {
     struct report_words words;
-    char clock[DATE_CHARS], happened[REPORT_WORDS_BYTES + TEXT_BYTES];
+    char clock[DATE_CHARS], number[24], entry[TEXT_BYTES], happened[REPORT_WORDS_BYTES + 2 * TEXT_BYTES];
     enum { INDENT = 10 };
     report_words(report, row, style, &words);
+    bool emergency = words.what == REPORT_EMERGENCY;
+    snprintf(number, sizeof number, "%llu", (unsigned long long)row->item->place);
     fprintf(out, "  %s%s %s%s ", tone_on(style, tone_of(words.what)), report_clock(row->item->at_ms, clock),
             mark_text(style, mark_of(words.what)), tone_off(style, tone_of(words.what)));
-    if (words.what == REPORT_EMERGENCY)
-        snprintf(happened, sizeof happened, "%s: %s", text_find(style, "report.emergency"), words.happened);
-    put_wrapped(out, words.what == REPORT_EMERGENCY ? happened : words.happened, INDENT, INDENT);
+    snprintf(happened, sizeof happened, "%s%s%s (%s)", emergency ? text_find(style, "report.emergency") : "",
+             emergency ? ": " : "", words.happened, text_fill(style, entry, "report.entry", "place", number, NULL));
+    put_wrapped(out, happened, INDENT, INDENT);
     if (!*words.after)
         return;
     fprintf(out, "%*s%s", INDENT, "", tone_on(style, TONE_DIM));
@@ -76,6 +78,7 @@ static void put_row(const struct report *report, const struct report_row *row, F
 
 void report_text(const struct report *report, FILE *out, struct style style)
 {
+    struct report_line lines[REPORT_LINES_MAX];
     char text[TEXT_BYTES], day[DATE_CHARS] = "", next[DATE_CHARS];
     bool any = false;
     fprintf(out, "%s%s%s\n", tone_on(style, TONE_STRONG), text_find(style, "report.title"),
@@ -83,9 +86,12 @@ void report_text(const struct report *report, FILE *out, struct style style)
     put_wrapped(out, report_subject(report, style, text), 0, 0);
     put_wrapped(out, report_period(report, style, text), 0, 0);
     put_wrapped(out, report_extent(report, style, text), 0, 0);
-    for (size_t i = 0; report_summary(report, style, i, text); i++) {
+    if (report_rules(report, style, text))
+        put_wrapped(out, text, 0, 0);
+    size_t n = report_summary(report, style, lines);
+    for (size_t i = 0; i < n; i++) {
         fputs("  - ", out);
-        put_wrapped(out, text, 4, 4);
+        put_wrapped(out, lines[i].text, 4, 4);
     }
     for (struct report_row row = {0}; report_next(report, &row); any = true) {
         report_day(style, row.item->at_ms, next);

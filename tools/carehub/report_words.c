@@ -3,6 +3,7 @@
 
 #include <string.h>
 
+#include "route/route.h"
 #include "utf8.h"
 
 typedef Carehub__V1__ReportAccess Access;
@@ -12,11 +13,41 @@ typedef Carehub__V1__ReportItem Item;
 
 void report_sentence(char *to, size_t size, const char *text)
 {
-    size_t used = strlen(to);
-    if (!text || !*text)
+    size_t used = strlen(to), length = text ? strlen(text) : 0;
+    if (length == 0 || used + 2 > size)
         return;
-    snprintf(to + used, size - used, "%s%s", used ? " " : "", text);
-    to[utf8_valid_prefix(to, strlen(to))] = '\0';
+    if (used)
+        to[used++] = ' ';
+    size_t room = size - used - 1;
+    length = utf8_valid_prefix(text, length < room ? length : room);
+    memcpy(to + used, text, length);
+    to[used + length] = '\0';
+}
+
+/* Other tables speak of the patient; a report speaks to the patient, where there is a text that does. */
+static const char *to_you(const char *table, const char *name, struct style style)
+{
+    char code[TEXT_CODE_BYTES];
+    snprintf(code, sizeof code, "report.you.%s.%s", table, name);
+    const char *text = text_find(style, code);
+    return text ? text : text_named(style, table, name);
+}
+
+const char *report_reason(Carehub__V1__Reason reason, struct style style)
+{
+    return to_you("reason", reason_name(reason), style);
+}
+
+const char *report_role(const char *role, struct style style)
+{
+    return *role ? to_you("role", role, style) : text_find(style, "report.somebody");
+}
+
+const char *report_basis(int basis, struct style style)
+{
+    const ProtobufCEnumValue *value =
+        protobuf_c_enum_descriptor_get_value(&carehub__v1__relation_basis__descriptor, basis);
+    return to_you("basis", value ? value->name : "?", style);
 }
 
 const char *report_actor_text(const struct report *report, const char *name, const char *role, struct style style)
@@ -26,7 +57,7 @@ const char *report_actor_text(const struct report *report, const char *name, con
         return actor->display;
     if (*name)
         return name;
-    return *role ? story_role(role, style) : text_find(style, "report.somebody");
+    return report_role(role, style);
 }
 
 void report_number(uint64_t value, char text[24])
@@ -86,7 +117,7 @@ static void because(const struct report *report, const Access *access, struct st
     const Carehub__V1__ReportGround *from = access->ground ? report_ground_of(report, access->ground) : NULL;
     int64_t since_ms = member && member->from_ms ? member->from_ms : grant && grant->from_ms ? grant->from_ms : 0;
     report_day(style, since_ms ? since_ms : from ? from->recorded_ms : 0, since);
-    const char *role = *access->role ? story_role(access->role, style) : text_find(style, "report.somebody");
+    const char *role = report_role(access->role, style);
     if (strcmp(access->role, "person") == 0)
         text_fill(style, ground, "report.because.self", NULL);
     else if (member)
@@ -143,15 +174,15 @@ static void say_after(const struct report *report, const Access *access, struct 
 {
     char when[DATE_CHARS];
     if (access->stored_ms)
-        SAY(words->after, "report.after.stored", "date", date_text(style, access->stored_ms, when));
+        SAY(words->after, "report.after.stored", "date", report_moment(style, access->stored_ms, when));
     if (access->read_ms)
-        SAY(words->after, "report.after.read", "date", date_text(style, access->read_ms, when));
+        SAY(words->after, "report.after.read", "date", report_moment(style, access->read_ms, when));
     if (access->ended_ms)
         SAY(words->after, access->why ? "report.after.ended-why" : "report.after.ended", "date",
-            date_text(style, access->ended_ms, when), "end", story_reason(access->end, style), "reason",
-            story_reason(access->why, style));
+            report_moment(style, access->ended_ms, when), "end", report_reason(access->end, style), "reason",
+            report_reason(access->why, style));
     else if (access->why)
-        SAY(words->after, "report.after.will-not", "reason", story_reason(access->why, style));
+        SAY(words->after, "report.after.will-not", "reason", report_reason(access->why, style));
     else if (access->handed_over && !access->stored_ms && !access->read_ms)
         SAY(words->after, "report.after.handed-over");
     if (*access->organisation)
@@ -176,7 +207,7 @@ static void say_told(const struct report *report, const struct report_row *row, 
                                : "report.told";
     SAY(words->happened, code, "who", words->who, "type", type, "view", view_text(access, style), "why", why);
     if (!*why)
-        SAY(words->happened, "report.reason", "reason", story_reason(access->reason, style));
+        SAY(words->happened, "report.reason", "reason", report_reason(access->reason, style));
 }
 
 static void say_access(const struct report *report, const struct report_row *row, struct style style,
@@ -191,7 +222,7 @@ static void say_access(const struct report *report, const struct report_row *row
         words->what = REPORT_NOT_TOLD;
         SAY(words->happened, access->outcome == CAREHUB__V1__OUTCOME__HOLD ? "report.held" : "report.not-told", "who",
             words->who, "type", type);
-        SAY(words->happened, "report.reason", "reason", story_reason(access->reason, style));
+        SAY(words->happened, "report.reason", "reason", report_reason(access->reason, style));
     }
     say_cause(report, row->item, style, words);
     if (access->outcome == CAREHUB__V1__OUTCOME__DELIVER)
@@ -220,7 +251,7 @@ static void say_event(const struct report *report, const Item *item, struct styl
     SAY(words->happened, code, "who", words->who, "type", story_type(item->type, style), "place", place);
     if (author && *author->professional && strcmp(author->professional, words->who) != 0)
         SAY(words->happened, "report.event.author", "author", author->professional, "role",
-            *author->role ? story_role(author->role, style) : text_find(style, "report.somebody"));
+            report_role(author->role, style));
     if (author && *author->on_behalf_of)
         SAY(words->happened, "report.event.on-behalf", "who", author->on_behalf_of);
     if (author && author->unverified)
@@ -240,11 +271,12 @@ static void say_reading(const struct report *report, const Item *item, struct st
 {
     char place[24];
     const char *purpose = strstr(item->question, ": ");
-    bool own = begins(item->question, "report by the person");
+    bool own = begins(item->question, "report by the person"), proof = begins(item->question, "proof: ");
     words->what = REPORT_ASKED;
     text_fill(style, words->who, own ? "report.yourself" : "report.operator", "client", item->client, NULL);
     report_number(item->event_place, place);
-    const char *code = item->event_place                        ? "report.reading.open"
+    const char *code = proof                                    ? "report.reading.proof"
+                       : item->event_place                      ? "report.reading.open"
                        : own                                    ? "report.reading.own-report"
                        : begins(item->question, "report")       ? "report.reading.report"
                        : strcmp(item->question, "patient") == 0 ? "report.reading.patient"
@@ -252,7 +284,7 @@ static void say_reading(const struct report *report, const Item *item, struct st
     SAY(words->happened, code, "who", words->who, "type", story_type(item->type, style), "place", place, "question",
         item->question);
     if (item->event_place || (purpose && begins(item->question, "report")))
-        SAY(words->happened, "report.purpose", "purpose", item->event_place ? item->question : purpose + 2);
+        SAY(words->happened, "report.purpose", "purpose", item->event_place && !proof ? item->question : purpose + 2);
     if (*item->organisation)
         SAY(words->after, "report.after.for", "organisation", report_actor_text(report, item->organisation, "", style));
 }

@@ -173,14 +173,49 @@ const char *story_time(const Carehub__V1__TraceLine *line, struct style style, c
     return text;
 }
 
-/* Pads by characters: marks are of several bytes. */
-static void column(FILE *out, const char *text, int width)
+/* In characters: marks and accents are of several bytes. */
+static int width_of(const char *text)
 {
     int n = 0;
-    for (const char *c = text; *c; c++)
-        n += ((unsigned char)*c & 0xC0) != 0x80;
+    for (; *text; text++)
+        n += ((unsigned char)*text & 0xC0) != 0x80;
+    return n;
+}
+
+static void column(FILE *out, const char *text, int width)
+{
+    int n = width_of(text);
     put_safe(out, text);
     fprintf(out, "%*s  ", n < width ? width - n : 0, "");
+}
+
+/* The widest of the words of a table, so that in each language what comes behind them is aligned. */
+static int widest(const char *table, const ProtobufCEnumDescriptor *type, struct style style)
+{
+    int most = 0;
+    for (unsigned i = 0; i < type->n_values; i++) {
+        int width = type->values[i].value ? width_of(text_named(style, table, type->values[i].name)) : 0;
+        most = width > most ? width : most;
+    }
+    return most;
+}
+
+static int step_width(struct style style)
+{
+    int steps = widest("step", &carehub__v1__trace_line__step__descriptor, style);
+    int outcomes = widest("outcome", &carehub__v1__outcome__descriptor, style);
+    return 2 + (steps > outcomes ? steps : outcomes);
+}
+
+/* Types are shown by the names by which they are asked for. */
+static int type_width(void)
+{
+    int most = 0;
+    for (int type = 1; type <= EVENT_TYPE_MAX; type++) {
+        int width = width_of(event_type_name((Carehub__V1__EventType)type));
+        most = width > most ? width : most;
+    }
+    return most;
 }
 
 void story_line(const Carehub__V1__TraceLine *line, FILE *out, struct style style)
@@ -191,13 +226,13 @@ void story_line(const Carehub__V1__TraceLine *line, FILE *out, struct style styl
     snprintf(text, sizeof text, "#%llu", (unsigned long long)line->place);
     column(out, clock_text(line->at_ms, when), 12); /* in a feed each step has just happened */
     column(out, text, 9);
-    column(out, type_text(line->type), 19);
+    column(out, type_text(line->type), type_width());
     if (line->patient)
         snprintf(text, sizeof text, "P%llu", (unsigned long long)line->patient);
     column(out, line->patient ? text : "-", 6);
     fputs(tone_on(style, step.tone), out);
     snprintf(text, sizeof text, "%s %s", mark_text(style, step.mark), step.text);
-    column(out, text, 12);
+    column(out, text, step_width(style));
     fputs(tone_off(style, step.tone), out);
     column(out, who, 20);
     put_safe(out, story_detail(line, style, text));

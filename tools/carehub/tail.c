@@ -1,9 +1,11 @@
 /* carehub tail: decisions, live. */
 #include <stdatomic.h>
 
+#include "facts.h"
 #include "nouns.h"
 #include "session.h"
 #include "story.h"
+#include "texts.h"
 #include "wait.h"
 
 struct feed {
@@ -17,6 +19,12 @@ static bool stop(struct feed *feed, int code)
     atomic_store(&feed->code, code);
     wait_wake(&feed->wait);
     return false;
+}
+
+static void say_missed(uint64_t lines, struct style style)
+{
+    char n[COUNT_CHARS], text[TEXT_BYTES];
+    fprintf(stderr, "(%s)\n", text_fill(style, text, "tail.missed", "n", count_text(lines, n), NULL));
 }
 
 /* In the client library's thread. */
@@ -37,8 +45,7 @@ static bool on_answer(void *arg, int status, const Carehub__V1__Answer *answer)
             story_line(answer->tail->lines[i], stdout, feed->session->style);
     }
     if (answer->tail->missed)
-        fprintf(stderr, "(%llu lines left out: this terminal was too slow)\n",
-                (unsigned long long)answer->tail->missed);
+        say_missed(answer->tail->missed, feed->session->style);
     if (fflush(stdout) != 0)
         return stop(feed, EXIT_OK); /* whoever read it has gone */
     return true;
@@ -80,6 +87,7 @@ const struct command tail_commands[] = {
         .summary = "show decisions as they are taken, one a line, until Ctrl-C",
         .detail = "One line each: time, place in the log, type, person, what was decided or happened, for "
                   "whom, why.",
+        .options = {LANG_OPTION},
         .example = "carehub tail",
         .run = run_tail,
     },

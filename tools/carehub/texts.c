@@ -154,7 +154,11 @@ const char *text_fill(struct style style, char out[TEXT_BYTES], const char *code
             n += size;
             at = end;
         } else {
-            out[n++] = *at;
+            size_t plain = 1 + strcspn(at + 1, "{"), room = TEXT_BYTES - 1 - n;
+            plain = plain < room ? plain : room;
+            memcpy(out + n, at, plain);
+            n += plain;
+            at += plain - 1;
         }
     }
     out[n] = '\0';
