@@ -17,6 +17,7 @@
 #include "hub_limits.h"
 #include "log_line.h"
 #include "master_key.h"
+#include "restored.h"
 #include "secrets.h"
 #include "service.h"
 
@@ -305,13 +306,14 @@ static void show_progress(void *ctx, const char *doing, uint64_t done, uint64_t 
 
 static int restore(struct daemon *d, const char *backup)
 {
+    static struct restore restore;
     char error[CORE_ERROR_BYTES], service_error[SERVICE_ERROR_BYTES];
     int shown = -1;
-    struct restore restore = {.backup_path = backup,
-                              .database_path = d->config.database,
-                              .master_key = d->secrets->master_key,
-                              .progress = show_progress,
-                              .ctx = &shown};
+    restore = (struct restore){.backup_path = backup,
+                               .database_path = d->config.database,
+                               .master_key = d->secrets->master_key,
+                               .progress = show_progress,
+                               .ctx = &shown};
     if (!service_become(d->config.user, service_error) || !service_lock(d->config.database, service_error)) {
         LOG_LINE(LOG_LEVEL_ERROR, "%s", service_error);
         return EXIT_FAILURE;
@@ -323,11 +325,7 @@ static int restore(struct daemon *d, const char *backup)
         LOG_LINE(LOG_LEVEL_ERROR, "%s", error);
         return EXIT_FAILURE;
     }
-    printf("Restored: %s now ends at entry %llu; %llu rows were checked, all sound.\n", d->config.database,
-           (unsigned long long)restore.place, (unsigned long long)restore.rows);
-    if (restore.replaced[0])
-        printf("The database that was there is kept as %s.\n", restore.replaced);
-    puts("Start carehubd, then see `carehub status`.");
+    restored_tell(&restore, d->config.tlog_directory);
     return EXIT_SUCCESS;
 }
 

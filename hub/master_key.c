@@ -16,7 +16,7 @@
 
 enum { PASSPHRASE_MAX_BYTES = 1024, PATH_BYTES = 512 };
 
-/* ---- Reading a passphrase ----------------------------------------------------------------------------------------- */
+/* ---- Reading a passphrase ---------------------------------------------------------------------------------------- */
 
 /* One line, without its end. */
 static bool read_line(int fd, char line[PASSPHRASE_MAX_BYTES])
@@ -111,7 +111,7 @@ static bool derive(const struct keyring_kdf *kdf, const char *line, uint8_t key[
     return good;
 }
 
-/* ---- At the start ------------------------------------------------------------------------------------------------- */
+/* ---- At the start ------------------------------------------------------------------------------------------------ */
 
 static bool ask(const struct config *config, struct keyring_kdf *kdf, uint8_t key[CONFIG_KEY_BYTES],
                 char error[CONFIG_ERROR_BYTES])
@@ -190,7 +190,7 @@ bool master_key_complete(struct secrets *secrets, const struct config *config, s
     return good;
 }
 
-/* ---- While it is being changed ------------------------------------------------------------------------------------ */
+/* ---- While it is being changed ----------------------------------------------------------------------------------- */
 
 enum deriving { NOTHING, UNDER_WAY, DONE, FAILED };
 

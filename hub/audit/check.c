@@ -149,7 +149,7 @@ static void read_root(struct checking *checking, struct tile *unread)
     struct merkle_hash root;
     bool read = merkle_root(&source, checkpoint->size, &root);
     checking->rooted = read && merkle_equal(&root, &checkpoint->root);
-    *unread = read ? (struct tile){0} : checking->nodes.missing;
+    *unread = checking->nodes.missing; /* of width 0 if there is none */
 }
 
 /* The files are sound: so is every root that is computed from them. */

@@ -116,7 +116,9 @@ static bool resolve(struct fact_context *context)
             expire_person(context->core, context->person);
         if (!context->person && !merged)
             return REFUSE(context, UNKNOWN_NAME, "patient",
-                          "the hub does not know this person; register the patient first");
+                          context->fact->fact_case == CAREHUB__V1__FACT__FACT_ERASURE_REQUESTED
+                              ? "the hub does not know this person: there is nothing to erase"
+                              : "the hub does not know this person; register the patient first");
     }
     char **actor = field_of(context->message, "actor");
     if (actor && !(context->actor = registry_actor_named(registry, *actor)))

@@ -8,9 +8,10 @@ static bool check_log_resumed(struct fact_context *context)
     struct tlog_view view;
     tlog_view(context->core->tlog, &view);
     if (!view.lost && !view.refuses)
-        return REFUSE(context, INVALID, "fact",
-                      "there is nothing to resume: what was published of the audit log is what the hub has, and no witness "
-                      "has refused it");
+        return REFUSE(
+            context, INVALID, "fact",
+            "there is nothing to resume: what was published of the audit log is what the hub has, and no witness "
+            "has refused it");
     if (resumed->reason[0] == '\0' || strlen(resumed->reason) > TEXT_MAX_BYTES)
         return REFUSE(context, INVALID, "reason", "say what happened, in 1 to %d bytes: it is recorded",
                       TEXT_MAX_BYTES);

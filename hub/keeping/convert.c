@@ -10,7 +10,7 @@
 enum { ROWS_AT_ONCE = 10000, PLACES_AT_ONCE = 100000, ACTORS_AT_ONCE = 1000, SAID_EVERY = 100000 };
 
 static const char NAMES[] = "names-to-convert", IDENTIFIERS[] = "identifiers-to-convert",
-                  ERASED[] = "erased-to-convert";
+                  ERASED[] = "erased-to-convert", CARDS[] = "cards-to-convert";
 
 struct converting {
     struct store *store;
@@ -18,7 +18,7 @@ struct converting {
     struct arena arena;
 };
 
-/* ---- Identifiers' rows prove whom they lead to -------------------------------------------------------------------- */
+/* ---- Identifiers' rows prove whom they lead to ------------------------------------------------------------------- */
 
 static void prove_identifiers(struct converting *c)
 {
@@ -37,7 +37,7 @@ static void prove_identifiers(struct converting *c)
     }
 }
 
-/* ---- What was erased says so -------------------------------------------------------------------------------------- */
+/* ---- What was erased says so ------------------------------------------------------------------------------------- */
 
 static void mark_erased(struct converting *c, uint64_t after, uint64_t through)
 {
@@ -63,7 +63,7 @@ static void mark_all_erased(struct converting *c)
     }
 }
 
-/* ---- What names actors is sealed with their own keys --------------------------------------------------------------- */
+/* ---- What names actors is sealed with their own keys ------------------------------------------------------------- */
 
 struct actors {
     struct {
@@ -138,6 +138,45 @@ static void seal_actors(struct converting *c, const uint8_t hub_key[VAULT_KEY_BY
     store_commit(c->store);
 }
 
+/* ---- Persons' cards are sealed with their own keys ---------------------------------------------------------------- */
+
+/* Every version, the one in force beside the key too. */
+static void seal_person(struct converting *c, uint64_t number)
+{
+    uint8_t key[VAULT_KEY_BYTES];
+    struct card row;
+    uint64_t at = PLACE_LATEST;
+    if (store_person_get(c->store, number, key, &c->arena, &row) == STORE_OK) {
+        store_person_put(c->store, number, key, row.from_place, row.body, row.size);
+        at = row.from_place - 1;
+    }
+    sodium_memzero(key, sizeof key);
+    for (; store_card_get(c->store, CARD_PATIENT, number, at, &c->arena, &row) == STORE_OK; at = row.from_place - 1)
+        store_card_put(c->store, CARD_PATIENT, number, row.from_place, row.body, row.size);
+    arena_reset(&c->arena);
+}
+
+static void seal_persons(struct converting *c)
+{
+    uint64_t next = (uint64_t)store_number_get(c->store, CARDS, 0), last = store_subject_last(c->store);
+    while (next > 0 && next <= last) {
+        uint64_t end = next + ROWS_AT_ONCE;
+        store_begin(c->store);
+        for (; next < end && next <= last; next++)
+            seal_person(c, next);
+        store_number_put(c->store, CARDS, (int64_t)next);
+        store_commit(c->store);
+        say(5, "new version of the database: %llu of %llu persons done", (unsigned long long)next - 1,
+            (unsigned long long)last);
+    }
+    if (next == 0)
+        return;
+    store_begin(c->store);
+    store_number_put(c->store, CARDS, 0);
+    store_truncate_wal(c->store);
+    store_commit(c->store);
+}
+
 void convert_stored(struct store *store, struct log *log)
 {
     struct converting c = {.store = store, .log = log};
@@ -145,6 +184,7 @@ void convert_stored(struct store *store, struct log *log)
     arena_init(&c.arena);
     prove_identifiers(&c);
     mark_all_erased(&c);
+    seal_persons(&c);
     if (store_number_get(store, NAMES, 0) > 0 && store_subject_key(store, 0, hub_key) == STORE_OK)
         seal_actors(&c, hub_key);
     sodium_memzero(hub_key, sizeof hub_key);

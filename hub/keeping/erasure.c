@@ -53,6 +53,38 @@ static void lapse(struct core *core)
     }
 }
 
+static void due_remove(struct core *core, uint64_t number, int64_t from_ms, int64_t until_ms)
+{
+    store_due_remove(core->store, number, from_ms);
+    store_due_remove(core->store, number, until_ms);
+}
+
+static void due_remove_all(struct core *core, uint64_t number, const Carehub__V1__PatientCard *card)
+{
+    for (size_t i = 0; i < card->n_members; i++)
+        due_remove(core, number, card->members[i]->from_ms, card->members[i]->until_ms);
+    for (size_t i = 0; i < card->n_grants; i++)
+        due_remove(core, number, card->grants[i]->from_ms, card->grants[i]->until_ms);
+    for (size_t i = 0; i < card->n_settings; i++)
+        due_remove(core, number, card->settings[i]->from_ms, card->settings[i]->until_ms);
+    for (size_t i = 0; i < card->n_consents; i++)
+        due_remove(core, number, card->consents[i]->from_ms, card->consents[i]->until_ms);
+}
+
+/* The dates of all versions of a person's card, while they can still be read. */
+static void dates_remove(struct core *core, uint64_t number)
+{
+    struct card row;
+    uint64_t at = PLACE_LATEST;
+    for (; store_card_get(core->store, CARD_PATIENT, number, at, &core->scratch, &row) == STORE_OK;
+         at = row.from_place - 1) {
+        const Carehub__V1__PatientCard *card =
+            carehub__v1__patient_card__unpack(&core->scratch.protobuf, row.size, row.body);
+        if (card)
+            due_remove_all(core, number, card);
+    }
+}
+
 void erasure_begin(struct core *core, uint64_t request, uint64_t confirmed, uint32_t confirmed_by)
 {
     int64_t lapses_ms;
@@ -69,8 +101,10 @@ void erasure_begin(struct core *core, uint64_t request, uint64_t confirmed, uint
         card->numbers = numbers;
     }
     merged_note_identifiers(core, card);
-    for (size_t i = 0; i < card->n_numbers; i++)
+    for (size_t i = 0; i < card->n_numbers; i++) {
+        dates_remove(core, numbers[i]);
         store_subject_erase(core->store, numbers[i]);
+    }
     if (card->actor)
         actor_erase(core, card->actor, confirmed);
     persons_forget(&core->persons);
@@ -251,9 +285,13 @@ static void erase_event(struct core *core, Card *card, Entry *entry)
 void erase_entry(struct core *core, Card *card, uint64_t place)
 {
     struct log_record record;
-    if (core->log->functions->read(core->log, place, &core->scratch, &record) == STORE_ERASED)
-        return; /* with the other one of two whom it concerned */
-    Entry *entry = entry_read(core, place, &core->scratch);
+    enum store_result read = core->log->functions->read(core->log, place, &core->scratch, &record);
+    Entry *entry =
+        read == STORE_OK ? carehub__v1__entry__unpack(&core->scratch.protobuf, record.entry_size, record.entry) : NULL;
+    if (read == STORE_ERASED) { /* with the other one of two whom it concerned */
+        arena_reset(&core->scratch);
+        return;
+    }
     if (entry)
         merged_note_host(card, entry);
     if (entry && entry->what_case == CAREHUB__V1__ENTRY__WHAT_EVENT)
@@ -267,35 +305,12 @@ void erase_entry(struct core *core, Card *card, uint64_t place)
 
 /* ---- One person --------------------------------------------------------------------------------------------------- */
 
-static void due_remove(struct core *core, uint64_t number, int64_t from_ms, int64_t until_ms)
-{
-    store_due_remove(core->store, number, from_ms);
-    store_due_remove(core->store, number, until_ms);
-}
-
-static void due_remove_all(struct core *core, uint64_t number, const Carehub__V1__PatientCard *card)
-{
-    for (size_t i = 0; i < card->n_members; i++)
-        due_remove(core, number, card->members[i]->from_ms, card->members[i]->until_ms);
-    for (size_t i = 0; i < card->n_grants; i++)
-        due_remove(core, number, card->grants[i]->from_ms, card->grants[i]->until_ms);
-    for (size_t i = 0; i < card->n_settings; i++)
-        due_remove(core, number, card->settings[i]->from_ms, card->settings[i]->until_ms);
-    for (size_t i = 0; i < card->n_consents; i++)
-        due_remove(core, number, card->consents[i]->from_ms, card->consents[i]->until_ms);
-}
-
 /* The last version of the card that is left. False: none is. */
 static bool erase_version(struct core *core, uint64_t number)
 {
     struct card row;
-    enum store_result found = store_card_get(core->store, CARD_PATIENT, number, PLACE_LATEST, &core->scratch, &row);
-    if (found == STORE_NONE)
+    if (store_card_get(core->store, CARD_PATIENT, number, PLACE_LATEST, &core->scratch, &row) == STORE_NONE)
         return false;
-    const Carehub__V1__PatientCard *card =
-        found == STORE_OK ? carehub__v1__patient_card__unpack(&core->scratch.protobuf, row.size, row.body) : NULL;
-    if (card)
-        due_remove_all(core, number, card);
     store_card_remove(core->store, CARD_PATIENT, number, row.from_place);
     arena_reset(&core->scratch);
     return true;

@@ -33,7 +33,7 @@ bool actor_erased(struct core *core, uint32_t number)
     return found == STORE_ERASED;
 }
 
-/* ---- Erasing ------------------------------------------------------------------------------------------------------ */
+/* ---- Erasing ----------------------------------------------------------------------------------------------------- */
 
 /* The key goes first: the card that says "erased" is sealed with the hub's own. */
 void actor_erase(struct core *core, uint32_t number, uint64_t place)

@@ -24,7 +24,7 @@ void merged_note_identifiers(struct core *core, Card *card)
         card->identifiers[i] = (ProtobufCBinaryData){DIGEST_BYTES, hashes + i * DIGEST_BYTES};
 }
 
-/* ---- Hosts -------------------------------------------------------------------------------------------------------- */
+/* ---- Hosts ------------------------------------------------------------------------------------------------------- */
 
 static bool is_listed(const Card *card, uint64_t number)
 {
@@ -51,7 +51,7 @@ void merged_note_host(Card *card, const Entry *entry)
     card->hosts[card->n_hosts++] = host;
 }
 
-/* ---- What is the person's among them ------------------------------------------------------------------------------ */
+/* ---- What is the person's among them ----------------------------------------------------------------------------- */
 
 static bool is_persons(struct core *core, const Card *card, const Carehub__V1__Identifier *identifier)
 {

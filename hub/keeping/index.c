@@ -10,7 +10,7 @@ enum { FEWER = 8 };
 
 typedef struct index_row Row;
 
-/* ---- The rows of an entry ------------------------------------------------------------------------------------------ */
+/* ---- The rows of an entry ---------------------------------------------------------------------------------------- */
 
 struct rows {
     struct core *core;
@@ -127,7 +127,7 @@ static bool all_rows(const struct rows *rows)
     }
 }
 
-/* ---- Is there all that follows from an entry? ---------------------------------------------------------------------- */
+/* ---- Is there all that follows from an entry? -------------------------------------------------------------------- */
 
 /* Ids are forgotten when both the id and its entry are old. */
 static bool id_forgotten(const struct core *core, const Entry *entry, const uint8_t id[16])
@@ -252,7 +252,7 @@ bool index_follows_person(void *ctx, const struct card *row)
     return sound;
 }
 
-/* ---- Does a row follow from its entry? ------------------------------------------------------------------------------ */
+/* ---- Does a row follow from its entry? --------------------------------------------------------------------------- */
 
 static bool differs(void *ctx, const struct rows *rows, const Row *row, uint64_t about)
 {

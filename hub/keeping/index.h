@@ -11,7 +11,7 @@
 
 #include "core/core_private.h"
 
-/* ---- entry_about.c: what an entry is about, for whoever has found it by a row --------------------------------------- */
+/* ---- entry_about.c: what an entry is about, for whoever has found it by a row ------------------------------------ */
 
 /* The persons that it concerns: mostly one or none; two of a merging; of an erasure all numbers that the person had. At
  * most PERSON_NUMBERS_MAX. Returns their count. */

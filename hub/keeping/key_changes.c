@@ -1,7 +1,7 @@
 /* Changes of keys, once they are entries: a new epoch, an epoch's key destroyed, another master key; and the subjects'
  * keys, which are wrapped anew behind the hot path. The entry comes first and is durable, then the keyring changes: a
- * crash in between finds the work still to be done. Done twice it does no harm. Whoever asked is told when the keyring
- * has changed; but for the master key, which may take a second or two. */
+ * crash in between finds the work still to be done, and what of it is done already. Whoever asked is told when the
+ * keyring has changed; but for the master key, which may take a second or two. */
 #include "erasure.h"
 #include "keeping.h"
 
@@ -45,9 +45,17 @@ static enum core_next change_master(struct core *core, char *why)
     return next;
 }
 
+/* Had the change that was asked for then been made, when the process ended? */
+static bool epoch_began(const struct core *core, int64_t asked_ms)
+{
+    size_t n;
+    const struct vault_epoch *epochs = vault_epochs(core->vault, &n);
+    return n > 0 && epochs[n - 1].number > 1 && epochs[n - 1].created_ms >= asked_ms;
+}
+
 /* Makes one change. What fails is said, and not tried again: the operator asks once more when it is mended. False: it
  * has to wait. */
-static bool change(struct core *core, uint64_t place, const Carehub__V1__KeysRotated *what)
+static bool change(struct core *core, int64_t asked_ms, uint64_t place, const Carehub__V1__KeysRotated *what)
 {
     struct keyring *keyring = store_keyring(core->store);
     char why[CORE_ERROR_BYTES] = "";
@@ -55,10 +63,12 @@ static bool change(struct core *core, uint64_t place, const Carehub__V1__KeysRot
     bool good = true;
     switch (what->what) {
     case CAREHUB__V1__KEYS_ROTATED__WHAT__EPOCH:
-        good = keyring_epoch_add(keyring, core->now_ms, why);
+        if (!epoch_began(core, asked_ms))
+            good = keyring_epoch_add(keyring, core->now_ms, why);
         break;
     case CAREHUB__V1__KEYS_ROTATED__WHAT__DESTROY_EPOCH:
-        if (!keys_rewrapping(core) && what->epoch != vault_epoch_current(core->vault))
+        if (vault_epoch_key(core->vault, what->epoch) && !keys_rewrapping(core) &&
+            what->epoch != vault_epoch_current(core->vault))
             good = keyring_epoch_destroy(keyring, what->epoch, why);
         break;
     case CAREHUB__V1__KEYS_ROTATED__WHAT__MASTER:
@@ -93,7 +103,7 @@ void keys_change_now(struct core *core)
             continue;
         if (card->change->what == CAREHUB__V1__KEYS_ROTATED__WHAT__MASTER)
             break;
-        change(core, place, card->change);
+        change(core, at_ms, place, card->change);
         core->keys_changed_place = place;
     }
 }
@@ -128,7 +138,7 @@ size_t keys_work(struct core *core, size_t max)
     while (store_work_next(core->store, WORK_KEYS, INT64_MAX, &at_ms, &place, &core->scratch, &row) == STORE_OK &&
            place <= core->committed_place) {
         const Card *card = carehub__v1__keys_card__unpack(&core->scratch.protobuf, row.size, row.body);
-        if (card && card->change && place > core->keys_changed_place && !change(core, place, card->change))
+        if (card && card->change && place > core->keys_changed_place && !change(core, at_ms, place, card->change))
             break;
         batch_open(core);
         store_work_remove(core->store, WORK_KEYS, at_ms, place);

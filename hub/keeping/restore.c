@@ -13,6 +13,7 @@
 #include <sodium.h>
 
 #include "backup_file.h"
+#include "restore_erased.h"
 #include "erasure.h"
 #include "store/directory.h"
 #include "store/keyring.h"
@@ -117,7 +118,18 @@ static bool backup_unseal(struct restore *restore, struct vault *vault, const ch
 
 /* ---- Checking what came out of it -------------------------------------------------------------------------------- */
 
-static bool rows_check(struct restore *restore, struct vault *vault, const char *path, char error[CORE_ERROR_BYTES])
+/* What the hub says of its safety is to be true of what is there now: its next start looks at everything, and this is
+ * the last backup. */
+static void note_restored(const struct restore *restore, struct store *store)
+{
+    store_begin(store);
+    store_number_put(store, "scrubbed-ms", 0);
+    store_number_put(store, "backed-up-ms", restore->taken_ms);
+    store_commit(store);
+}
+
+static bool rows_check(struct restore *restore, struct vault *vault, const char *path,
+                       const struct restore_erasures *erasures, char error[CORE_ERROR_BYTES])
 {
     struct scrub scrub = {0};
     int64_t at_ms;
@@ -125,20 +137,25 @@ static bool rows_check(struct restore *restore, struct vault *vault, const char 
     if (!store)
         return false;
     struct log *log = log_sqlite_open(store);
-    uint64_t last = log->functions->last(log, &at_ms);
     convert_stored(store, log);
     scrub.pruned = (uint64_t)store_number_get(store, "pruned-place", 0);
+    uint64_t last = log->functions->last(log, &at_ms);
     while (scrub_some(&scrub, store, log, last, CHECKED_AT_ONCE)) {
         restore->rows = scrub.rows;
         tell(restore, "checking", scrub.place, last);
+    }
+    bool whole = !scrub.damaged && last == restore->place;
+    if (whole) {
+        restore_erasures_take(restore, erasures, store, log);
+        note_restored(restore, store);
     }
     log->functions->close(&log);
     store_close(&store);
     if (scrub.damaged)
         return wrong(error, "%llu of the backup's rows are damaged: it is not used. Take an older one",
                      (unsigned long long)scrub.damaged);
-    return last == restore->place || wrong(error, "the backup ends at entry %llu, and should at %llu: it is not used",
-                                           (unsigned long long)last, (unsigned long long)restore->place);
+    return whole || wrong(error, "the backup ends at entry %llu, and should at %llu: it is not used",
+                          (unsigned long long)last, (unsigned long long)restore->place);
 }
 
 /* ---- Taking the database's place --------------------------------------------------------------------------------- */
@@ -239,8 +256,13 @@ bool core_restore(struct restore *restore, char error[CORE_ERROR_BYTES])
     unlink(new);
     companions_remove(new);
     struct vault *vault = vault_new(restore->master_key);
-    bool good = keys_take(restore, vault, new, error) && backup_unseal(restore, vault, new, error) &&
-                rows_check(restore, vault, new, error);
+    struct restore_erasures *erasures = xcalloc(1, sizeof *erasures);
+    bool good = keys_take(restore, vault, new, error) && backup_unseal(restore, vault, new, error);
+    if (good) {
+        restore_erasures_read(restore, erasures);
+        good = rows_check(restore, vault, new, erasures, error);
+    }
+    free(erasures);
     vault_destroy(&vault);
     companions_remove(new);
     good = good && take_place(restore, new, error);

@@ -6,8 +6,16 @@
 #include <stdint.h>
 
 #include "core/core.h"
+#include "hub_limits.h"
 
-enum { RESTORE_PATH_BYTES = 4096 };
+enum { RESTORE_PATH_BYTES = 4096, RESTORE_ERASED_MAX = 1000 };
+
+/* Who was erased after the backup was taken. */
+struct restore_erased {
+    uint64_t person;               /* a number; 0: an actor */
+    uint32_t actor;                /* … */
+    char name[NAME_MAX_BYTES + 1]; /* … of this name */
+};
 
 struct restore {
     const char *backup_path, *database_path;
@@ -19,6 +27,10 @@ struct restore {
     uint64_t place, rows; /* the last entry in it; how many rows were checked */
     int64_t taken_ms;
     char replaced[RESTORE_PATH_BYTES]; /* where the database that was there is now; "" if there was none */
+    bool erased_known;                 /* that one told who has been erased since, and is in this one again: */
+    size_t n_erased;
+    bool erased_more; /* than these */
+    struct restore_erased erased[RESTORE_ERASED_MAX];
 };
 
 /* Opens the backup beside the database, checks every row of it, and only then lets it take the database's place; what

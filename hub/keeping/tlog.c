@@ -231,9 +231,11 @@ void tlog_stop(struct core *core, bool lost, const char *format, ...)
     va_start(list, format);
     vsnprintf(detail, sizeof detail, format, list);
     va_end(list);
-    snprintf(why, sizeof why, "%s. %s", detail,
-             lost ? "If an older copy was put back, say so with: carehub audit resume --reason TEXT"
-                  : "It is tried again every minute");
+    snprintf(
+        why, sizeof why, "%s. %s", detail,
+        lost
+            ? "If an older copy was put back and the newer one is lost, say so with: carehub audit resume --reason TEXT"
+            : "It is tried again every minute");
     if (strcmp(why, tlog->why) != 0)
         say(3, "no checkpoint of the audit log is signed: %s", why);
     memcpy(tlog->why, why, sizeof why);

@@ -84,7 +84,8 @@ struct tlog_published {
 enum tlog_read {
     TLOG_READ,
     TLOG_UNREADABLE, /* the checkpoint; errno says why */
-    TLOG_FOREIGN,    /* what is there is not a checkpoint that this hub has signed */
+    TLOG_FOREIGN,    /* what is there is not a checkpoint that this hub has signed … */
+    TLOG_RENAMED,    /* … but it has, of a log of another name: published->checkpoint.origin */
 };
 
 /* tlog_published_end is right whatever it returns. */

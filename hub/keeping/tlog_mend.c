@@ -63,7 +63,7 @@ bool tlog_mend_begin(struct core *core, const char *why)
         tlog_mend_end(tlog);
         return false;
     }
-    say(4, "%s. The files of the audit log are compared with the database", mend->why);
+    say(4, "%s: all files of the audit log are compared with the database", mend->why);
     tlog->state = TLOG_MENDING;
     return true;
 }
@@ -144,8 +144,9 @@ static bool make_durable(struct tlog_job *job)
 static void mended(struct core *core)
 {
     struct tlog *tlog = core->tlog;
-    say(4, "%llu files of the audit log in %s were damaged or missing, and have been written anew from the database",
-        (unsigned long long)tlog->mend->bundles, tlog->path);
+    say(tlog->mend->bundles > 0 ? 4 : 5,
+        "%llu damaged or missing %s of the audit log in %s written anew from the database",
+        (unsigned long long)tlog->mend->bundles, tlog->mend->bundles == 1 ? "file" : "files", tlog->path);
     tlog->n_mended += tlog->mend->bundles;
     tlog_mend_end(tlog);
     tlog->state = TLOG_CLOSED;

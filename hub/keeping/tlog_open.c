@@ -98,6 +98,11 @@ static bool read_published(struct core *core)
         tlog_stop(core, false, "cannot read %s/" CHECKPOINT_FILE ": %s", tlog->path, strerror(error));
     else if (read == TLOG_FOREIGN)
         tlog_stop(core, true, "%s/" CHECKPOINT_FILE " is not a checkpoint that this hub has signed", tlog->path);
+    else if (read == TLOG_RENAMED)
+        tlog_stop(core, true,
+                  "what is published in %.200s is the log %s, and by its configuration this hub's is %s: put back what "
+                  "log-origin (or name, if that is not set) was in hub.conf, and start the hub again",
+                  tlog->path, tlog->checkpoint.origin, tlog->origin);
     if (tlog->generation > 1)
         tlog_published_read(tlog, tlog->generation - 1, &tlog->before);
     return read == TLOG_READ;

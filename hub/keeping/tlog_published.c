@@ -77,6 +77,23 @@ static bool own_checkpoint(const struct tlog *tlog, const char *origin, const ch
            note_verify(&note, &tlog->key, NULL) == NOTE_GOOD;
 }
 
+/* Did it sign that when its log had another name? */
+static bool renamed(const struct tlog *tlog, const char *text, struct checkpoint *checkpoint)
+{
+    struct note note;
+    bool signed_by_it = false;
+    if (!checkpoint_note_parse(text, strlen(text), &note, checkpoint))
+        return false;
+    for (size_t i = 0; i < note.n_signatures && !signed_by_it; i++) {
+        char name[NOTE_NAME_BYTES];
+        struct vkey key;
+        snprintf(name, sizeof name, "%.*s", (int)note.signatures[i].name_size, note.signatures[i].name);
+        signed_by_it =
+            vkey_make(&key, name, NOTE_ED25519, tlog->key.public_key) && note_verify(&note, &key, NULL) == NOTE_GOOD;
+    }
+    return signed_by_it;
+}
+
 static bool own_minimum(const struct tlog *tlog, const char *origin, const char *text, struct minimum *minimum)
 {
     struct note note;
@@ -101,9 +118,10 @@ enum tlog_read tlog_published_read(const struct tlog *tlog, uint64_t generation,
     if (!published->note && errno != ENOENT)
         return TLOG_UNREADABLE;
     if (published->note && !own_checkpoint(tlog, origin, published->note, &published->checkpoint)) {
+        enum tlog_read read = renamed(tlog, published->note, &published->checkpoint) ? TLOG_RENAMED : TLOG_FOREIGN;
         forget_text(&published->note);
-        published->checkpoint = (struct checkpoint){0};
-        return TLOG_FOREIGN;
+        published->checkpoint.size = 0;
+        return read;
     }
     published->witnessed_note = read_text(published->path, WITNESSED_FILE);
     if (published->witnessed_note && !own_checkpoint(tlog, origin, published->witnessed_note, &published->witnessed)) {

@@ -144,7 +144,8 @@ void cosigned_query(struct core *core, struct session *session, const Carehub__V
         tlog_view(core->tlog, &view);
         refuse(core, &answer->error, view.not_signing[0] ? ERROR_CODE(INTERNAL) : ERROR_CODE(BUSY), "checkpoint",
                "it cannot be published now%s%s",
-               view.not_signing[0] ? ": " : ", because another one is, or the log is just being opened", view.not_signing);
+               view.not_signing[0] ? ": " : ", because another one is, or the log is just being opened",
+               view.not_signing);
         break;
     case TLOG_COSIGNED_UNSOUND:
         refuse(core, &answer->error, ERROR_CODE(INVALID), "checkpoint",

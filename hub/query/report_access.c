@@ -1,6 +1,8 @@
 /* One access: a decision, what it rests on, and what became of its deliveries. */
 #include "report.h"
 
+#include "keeping/index.h"
+
 enum {
     STEPS_LOOKED_AT = 32, /* refusals and ends from one delivery on */
     STANDING_WORK = 16,   /* one that waits is decided anew */
@@ -88,26 +90,13 @@ static void said_by(struct report *report, const Entry *entry, Access *access)
 
 /* ---- Acknowledged ------------------------------------------------------------------------------------------------- */
 
-static const Carehub__V1__AckedRange *range_of(const Entry *entry, const Slot *slot, Carehub__V1__AckKind kind)
-{
-    if (!entry || entry->what_case != CAREHUB__V1__ENTRY__WHAT_ACK || entry->ack->inbox != slot->inbox)
-        return NULL;
-    for (size_t i = 0; i < entry->ack->n_ranges; i++) {
-        const Carehub__V1__AckedRange *range = entry->ack->ranges[i];
-        if (range->lane == slot->lane && range->kind == kind && range->from <= slot->number &&
-            slot->number <= range->to)
-            return range;
-    }
-    return NULL;
-}
-
 static bool acknowledged(struct report *report, const Slot *slot, Carehub__V1__AckKind kind, uint64_t after,
                          Access *access)
 {
     struct core *core = report->core;
     uint64_t place = acked_place(report, slot, kind, after);
     const Entry *entry = place ? report_read_kept(report, place) : NULL;
-    const Carehub__V1__AckedRange *range = range_of(entry, slot, kind);
+    const Carehub__V1__AckedRange *range = entry ? entry_acks(entry, slot, (int)kind) : NULL;
     if (!range)
         return false;
     said_by(report, entry, access);
@@ -133,29 +122,31 @@ static void ended(Access *access, int64_t at_ms, Carehub__V1__Reason end, Carehu
     access->handed_over |= was_sent;
 }
 
-/* One step of a slot: a refusal, an end, or a new start, in the slot that is then *slot. False: no later one matters,
- * because ends are of ranges that do not overlap, and come in the order of their numbers. */
+/* One step of a slot: a refusal, an end, or a new start, in the slot that is then *slot. False: it goes on there. */
 static bool step(struct report *report, const Entry *entry, Slot *slot, Access *access)
 {
-    if (entry->what_case == CAREHUB__V1__ENTRY__WHAT_NACK && entry->nack->slot->number == slot->number) {
-        said_by(report, entry, access);
+    said_by(report, entry, access);
+    switch (entry->what_case) {
+    case CAREHUB__V1__ENTRY__WHAT_NACK:
         access->handed_over = true;
         if (entry->nack->retry_at_ms == 0)
             ended(access, entry->at_ms, REASON(END_DEAD_REFUSED), 0, true);
-    } else if (entry->what_case == CAREHUB__V1__ENTRY__WHAT_RETRY && entry->retry->old_slot->number == slot->number) {
-        said_by(report, entry, access);
+        return true;
+    case CAREHUB__V1__ENTRY__WHAT_END:
+        ended(access, entry->at_ms, entry->end->end, entry->end->why, entry->end->was_sent);
+        return true;
+    default:
         ended(access, 0, 0, 0, false);
         *slot = *entry->retry->new_slot;
         return false;
-    } else if (entry->what_case == CAREHUB__V1__ENTRY__WHAT_END) {
-        if (slot->number < entry->end->from)
-            return false;
-        if (slot->number <= entry->end->to) {
-            said_by(report, entry, access);
-            ended(access, entry->at_ms, entry->end->end, entry->end->why, entry->end->was_sent);
-        }
     }
-    return true;
+}
+
+/* Ends are of ranges that do not overlap, and come in the order of their numbers: behind one of later numbers there is
+ * nothing of this one. */
+static bool is_beyond(const Entry *entry, const Slot *slot)
+{
+    return entry->what_case == CAREHUB__V1__ENTRY__WHAT_END && slot->number < entry->end->from;
 }
 
 static void steps(struct report *report, Slot *slot, Access *access)
@@ -164,7 +155,9 @@ static void steps(struct report *report, Slot *slot, Access *access)
     int n = step_places(report, slot, places);
     for (int i = 0; i < n; i++) {
         const Entry *entry = report_read_kept(report, places[i]);
-        if (entry && !step(report, entry, slot, access))
+        if (entry && is_beyond(entry, slot))
+            return;
+        if (entry && entry_of_slot(entry, slot) && !step(report, entry, slot, access))
             return;
     }
 }

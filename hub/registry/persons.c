@@ -302,7 +302,7 @@ void persons_put(struct persons *persons, struct person *person, const Carehub__
     carehub__v1__patient_card__pack(changed, packed);
     if (!card_unpack(person, packed, size))
         abort(); /* what was packed does unpack; no memory is no reason to go on */
-    store_person_put(persons->store, person->number, place, packed, size);
+    store_person_put(persons->store, person->number, person->key, place, packed, size);
     arena_reset(&persons->arena);
     person->from_place = place;
     person_find_dates(person, now_ms);

@@ -34,6 +34,8 @@ struct store;
 struct store *store_open(const char *path, struct vault *vault, const struct keyring_kdf *kdf,
                          char error[STORE_ERROR_BYTES]);
 void store_close(struct store **store);
+/* Is it a database of this version, one that opening does not rewrite? */
+bool store_is_current(const char *path);
 
 sqlite3 *store_database(struct store *store);
 const char *store_path(const struct store *store);
@@ -50,7 +52,7 @@ void store_rollback_to_mark(struct store *store);
 /* Says what failed, and ends the process without running anything more. */
 _Noreturn void store_fail(struct store *store, const char *what);
 
-/* ---- Cards: versioned state rows -------------------------------------------------------------------------------- */
+/* ---- Cards: versioned state rows --------------------------------------------------------------------------------- */
 
 enum card_kind { CARD_ACTOR = 1, CARD_CLIENT = 2, CARD_INBOX = 3, CARD_PATIENT = 4, CARD_POLICY = 5 };
 
@@ -79,7 +81,7 @@ uint64_t store_card_first(struct store *store, enum card_kind kind, uint64_t num
 enum store_result store_card_each(struct store *store, enum card_kind kind, struct arena *arena,
                                   void (*each)(void *ctx, const struct card *card), void *ctx);
 
-/* ---- Persons ---------------------------------------------------------------------------------------------------- */
+/* ---- Persons ----------------------------------------------------------------------------------------------------- */
 
 /* Subjects from here on are actors who are natural persons: this plus their number. */
 #define STORE_ACTOR_SUBJECTS (1ULL << 62)
@@ -93,7 +95,8 @@ uint64_t store_subject_last(struct store *store);
 enum store_result store_person_get(struct store *store, uint64_t number, uint8_t key[VAULT_KEY_BYTES],
                                    struct arena *arena, struct card *card);
 /* The version of a person's card from `from_place` on, which is the latest: in its row, and among the versions. */
-void store_person_put(struct store *store, uint64_t number, uint64_t from_place, const void *body, size_t size);
+void store_person_put(struct store *store, uint64_t number, const uint8_t key[VAULT_KEY_BYTES], uint64_t from_place,
+                      const void *body, size_t size);
 
 void store_identifier_put(struct store *store, const uint8_t hash[DIGEST_BYTES], uint64_t subject);
 void store_identifier_remove(struct store *store, const uint8_t hash[DIGEST_BYTES]);
@@ -121,7 +124,7 @@ bool store_due_next(struct store *store, int64_t now_ms, uint64_t *subject, int6
 void store_due_remove(struct store *store, uint64_t subject, int64_t at_ms);
 bool store_due_has(struct store *store, uint64_t subject, int64_t at_ms);
 
-/* ---- Ids of events and facts ------------------------------------------------------------------------------------ */
+/* ---- Ids of events and facts ------------------------------------------------------------------------------------- */
 
 void store_id_put(struct store *store, const uint8_t id[16], uint64_t place);
 /* The place of the entry with that id, or 0. */
@@ -130,7 +133,7 @@ void store_id_remove(struct store *store, const uint8_t id[16]);
 /* Forgets at most `limit` ids that are older than before_ms and came before before_place. Returns how many. */
 int store_ids_forget(struct store *store, int64_t before_ms, uint64_t before_place, int limit);
 
-/* ---- Entries that name an actor --------------------------------------------------------------------------------- */
+/* ---- Entries that name an actor ---------------------------------------------------------------------------------- */
 
 /* The entry at a place is sealed with that subject's key. */
 void store_named_put(struct store *store, uint64_t place, uint64_t subject);
@@ -144,7 +147,7 @@ int store_entries_empty(struct store *store, uint64_t after, uint64_t through, u
 void store_number_put(struct store *store, const char *name, int64_t number);
 int64_t store_number_get(struct store *store, const char *name, int64_t otherwise);
 
-/* ---- Inboxes ---------------------------------------------------------------------------------------------------- */
+/* ---- Inboxes ----------------------------------------------------------------------------------------------------- */
 
 void store_lane_put(struct store *store, uint32_t inbox, int lane, const void *body, size_t size);
 enum store_result store_lane_get(struct store *store, uint32_t inbox, int lane, struct arena *arena, struct card *card);
@@ -173,7 +176,7 @@ enum store_result store_held_get(struct store *store, uint64_t place, uint32_t a
 enum store_result store_held_each(struct store *store, struct arena *arena,
                                   bool (*each)(void *ctx, uint32_t actor, const struct card *card), void *ctx);
 
-/* ---- Where to look for what became of a delivery (for traces; each a place of the log) -------------------------- */
+/* ---- Where to look for what became of a delivery (for traces; each a place of the log) --------------------------- */
 
 /* The acknowledgement entry that covers the numbers up to `to`. */
 void store_acked_put(struct store *store, uint32_t inbox, int lane, int kind, uint64_t to, uint64_t place);
@@ -222,7 +225,7 @@ uint64_t store_of_person_last(struct store *store, uint64_t person, uint64_t bef
 
 void store_of_person_remove(struct store *store, uint64_t person, uint64_t place);
 
-/* ---- The index as a whole (store_index.c): the rows by which entries are found --------------------------------- */
+/* ---- The index as a whole (store_index.c): the rows by which entries are found ----------------------------------- */
 
 enum index_table { INDEX_OF_PERSON, INDEX_ID, INDEX_STEP, INDEX_ACKED, INDEX_TABLES };
 
@@ -250,7 +253,7 @@ typedef void store_index_each(void *ctx, const struct index_row *row);
  * the next call begins anew. */
 size_t store_index_walk(struct store *store, struct index_walk *walk, size_t max, store_index_each *each, void *ctx);
 
-/* ---- Work ------------------------------------------------------------------------------------------------------- */
+/* ---- Work -------------------------------------------------------------------------------------------------------- */
 
 /* What is to be done for the fact at a place, from at_ms on; those of one kind in order of time. Of erasures that wait
  * for their confirmation, at_ms is when they lapse. */
@@ -293,7 +296,7 @@ uint64_t store_wal_bytes(struct store *store);
 /* Free on the database's disk, for this user; UINT64_MAX if it cannot be told. */
 uint64_t store_free_bytes(struct store *store);
 
-/* ---- For the log's implementation over the same file ------------------------------------------------------------ */
+/* ---- For the log's implementation over the same file ------------------------------------------------------------- */
 
 enum store_statement_entry {
     STORE_ENTRY_PUT,

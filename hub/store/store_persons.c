@@ -7,7 +7,7 @@
 
 #include <sodium.h>
 
-/* ---- Keys ------------------------------------------------------------------------------------------------------- */
+/* ---- Keys -------------------------------------------------------------------------------------------------------- */
 
 void store_subject_create(struct store *store, uint64_t subject, uint8_t key[VAULT_KEY_BYTES])
 {
@@ -112,7 +112,7 @@ size_t store_subjects_rewrap(struct store *store, int64_t after, size_t max, int
     return looked;
 }
 
-/* ---- Persons ---------------------------------------------------------------------------------------------------- */
+/* ---- Persons ----------------------------------------------------------------------------------------------------- */
 
 enum store_result store_person_get(struct store *store, uint64_t number, uint8_t key[VAULT_KEY_BYTES],
                                    struct arena *arena, struct card *card)
@@ -127,18 +127,19 @@ enum store_result store_person_get(struct store *store, uint64_t number, uint8_t
         card->number = number;
         card->from_place = (uint64_t)sqlite3_column_int64(statement, 2);
         struct row row = {'c', CARD_PATIENT, (int64_t)number, (int64_t)card->from_place};
-        result = open_sealed(store, statement, 3, &row, arena, card);
+        result = open_sealed_with(store, key, statement, 3, &row, arena, card);
     }
     sqlite3_reset(statement);
     return result;
 }
 
-void store_person_put(struct store *store, uint64_t number, uint64_t from_place, const void *body, size_t size)
+void store_person_put(struct store *store, uint64_t number, const uint8_t key[VAULT_KEY_BYTES], uint64_t from_place,
+                      const void *body, size_t size)
 {
     struct row row = {'c', CARD_PATIENT, (int64_t)number, (int64_t)from_place};
     size_t sealed_size = size + VAULT_OVERHEAD_BYTES;
     uint8_t *sealed = arena_alloc(&store->seal, sealed_size);
-    vault_seal(store->vault, vault_key(store->vault, VAULT_STATE), &row, sizeof row, body, size, sealed);
+    vault_seal(store->vault, key, &row, sizeof row, body, size, sealed);
     sqlite3_stmt *version = bind_numbers(store, CARD_PUT, NUMBERS(CARD_PATIENT, (int64_t)number, (int64_t)from_place));
     sqlite3_stmt *current = bind_numbers(store, PERSON_PUT, NUMBERS((int64_t)number, (int64_t)from_place));
     sqlite3_bind_blob64(version, 4, sealed, sealed_size, SQLITE_STATIC);
@@ -150,7 +151,7 @@ void store_person_put(struct store *store, uint64_t number, uint64_t from_place,
     arena_reset(&store->seal);
 }
 
-/* ---- Identifiers ------------------------------------------------------------------------------------------------ */
+/* ---- Identifiers ------------------------------------------------------------------------------------------------- */
 
 void store_identifier_put(struct store *store, const uint8_t hash[DIGEST_BYTES], uint64_t subject)
 {
@@ -228,7 +229,7 @@ size_t store_identifiers_prove(struct store *store, uint8_t after[DIGEST_BYTES],
     return looked;
 }
 
-/* ---- Dates ------------------------------------------------------------------------------------------------------ */
+/* ---- Dates ------------------------------------------------------------------------------------------------------- */
 
 static void due_run(struct store *store, enum statement which, uint64_t subject, int64_t at_ms)
 {

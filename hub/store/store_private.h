@@ -145,13 +145,17 @@ int64_t number_of(struct store *store, sqlite3_stmt *statement, int64_t otherwis
 int numbers_of(struct store *store, sqlite3_stmt *statement, uint64_t *numbers, int max);
 /* Steps to the next row; false at the end. */
 bool next_row(struct store *store, sqlite3_stmt *statement);
-/* Binds the sealed body at `index`, runs, and gives the memory back. An actor's card is sealed with
- * the actor's key, if there is one; every other row with the hub's own. */
+/* Binds the sealed body at `index`, runs, and gives the memory back. A card is sealed with the
+ * key of the person or actor whose it is, if there is one; every other row with the hub's own. */
 void run_sealed(struct store *store, sqlite3_stmt *statement, int index, const struct row *row, const void *body,
                 size_t size);
-/* ERASED: it is an actor's card, and the actor has been erased. */
+/* Opens it with the key of the row's subject, if that has one, or with the hub's own, with which older versions sealed.
+ * ERASED: it is a card, and whose it is has been erased. */
 enum store_result open_sealed(struct store *store, sqlite3_stmt *statement, int column, const struct row *row,
                               struct arena *arena, struct card *card);
+/* The same with the subject's key, which is there already; NULL: it has none. */
+enum store_result open_sealed_with(struct store *store, const uint8_t *own, sqlite3_stmt *statement, int column,
+                                   const struct row *row, struct arena *arena, struct card *card);
 
 /* ---- store_persons.c -------------------------------------------------------------------------------------------- */
 

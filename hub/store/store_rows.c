@@ -26,22 +26,31 @@ int64_t number_of(struct store *store, sqlite3_stmt *statement, int64_t otherwis
     return number;
 }
 
-/* ---- Sealed rows ------------------------------------------------------------------------------------------------ */
+/* ---- Sealed rows ------------------------------------------------------------------------------------------------- */
 
 /* Whose key seals a row, if that subject has one; 0: none but the hub's own. */
 static uint64_t row_subject(const struct row *row)
 {
-    return row->table == 'c' && row->a == CARD_ACTOR ? STORE_ACTOR_SUBJECTS + (uint64_t)row->b : 0;
+    if (row->table != 'c')
+        return 0;
+    return row->a == CARD_ACTOR     ? STORE_ACTOR_SUBJECTS + (uint64_t)row->b
+           : row->a == CARD_PATIENT ? (uint64_t)row->b
+                                    : 0;
+}
+
+static enum store_result row_key(struct store *store, const struct row *row, uint8_t own[VAULT_KEY_BYTES])
+{
+    uint64_t subject = row_subject(row);
+    return subject ? store_subject_key(store, subject, own) : STORE_NONE;
 }
 
 void run_sealed(struct store *store, sqlite3_stmt *statement, int index, const struct row *row, const void *body,
                 size_t size)
 {
     uint8_t *sealed = arena_alloc(&store->seal, size + VAULT_OVERHEAD_BYTES), own[VAULT_KEY_BYTES];
-    uint64_t subject = row_subject(row);
-    enum store_result found = subject ? store_subject_key(store, subject, own) : STORE_NONE;
+    enum store_result found = row_key(store, row, own);
     if (found == STORE_DAMAGED)
-        store_fail(store, "reading an actor's key");
+        store_fail(store, "reading a subject's key");
     vault_seal(store->vault, found == STORE_OK ? own : vault_key(store->vault, VAULT_STATE), row, sizeof *row, body,
                size, sealed);
     sodium_memzero(own, sizeof own);
@@ -51,20 +60,8 @@ void run_sealed(struct store *store, sqlite3_stmt *statement, int index, const s
     arena_reset(&store->seal);
 }
 
-/* With the key of the row's subject: the hub's own has not opened it. */
-static enum store_result open_with_own(struct store *store, uint64_t subject, const struct row *row,
-                                       const uint8_t *sealed, size_t size, uint8_t *out)
-{
-    uint8_t own[VAULT_KEY_BYTES];
-    enum store_result result = store_subject_key(store, subject, own);
-    if (result == STORE_OK && !vault_open(own, row, sizeof *row, sealed, size, out))
-        result = STORE_DAMAGED;
-    sodium_memzero(own, sizeof own);
-    return result == STORE_NONE ? STORE_DAMAGED : result;
-}
-
-enum store_result open_sealed(struct store *store, sqlite3_stmt *statement, int column, const struct row *row,
-                              struct arena *arena, struct card *card)
+enum store_result open_sealed_with(struct store *store, const uint8_t *own, sqlite3_stmt *statement, int column,
+                                   const struct row *row, struct arena *arena, struct card *card)
 {
     size_t size = (size_t)sqlite3_column_bytes(statement, column);
     const uint8_t *sealed = sqlite3_column_blob(statement, column);
@@ -72,10 +69,20 @@ enum store_result open_sealed(struct store *store, sqlite3_stmt *statement, int 
         return STORE_DAMAGED;
     card->size = size - VAULT_OVERHEAD_BYTES;
     card->body = arena_alloc(arena, card->size + 1);
-    if (vault_open(vault_key(store->vault, VAULT_STATE), row, sizeof *row, sealed, size, card->body))
-        return STORE_OK;
-    uint64_t subject = row_subject(row);
-    return subject ? open_with_own(store, subject, row, sealed, size, card->body) : STORE_DAMAGED;
+    bool opened = (own && vault_open(own, row, sizeof *row, sealed, size, card->body)) ||
+                  vault_open(vault_key(store->vault, VAULT_STATE), row, sizeof *row, sealed, size, card->body);
+    return opened ? STORE_OK : STORE_DAMAGED;
+}
+
+enum store_result open_sealed(struct store *store, sqlite3_stmt *statement, int column, const struct row *row,
+                              struct arena *arena, struct card *card)
+{
+    uint8_t own[VAULT_KEY_BYTES];
+    enum store_result found = row_key(store, row, own);
+    enum store_result opened =
+        open_sealed_with(store, found == STORE_OK ? own : NULL, statement, column, row, arena, card);
+    sodium_memzero(own, sizeof own);
+    return opened != STORE_OK && found == STORE_ERASED ? STORE_ERASED : opened;
 }
 
 bool next_row(struct store *store, sqlite3_stmt *statement)
@@ -98,7 +105,7 @@ int numbers_of(struct store *store, sqlite3_stmt *statement, uint64_t *numbers, 
     return n;
 }
 
-/* ---- Cards ------------------------------------------------------------------------------------------------------ */
+/* ---- Cards ------------------------------------------------------------------------------------------------------- */
 
 void store_card_put(struct store *store, enum card_kind kind, uint64_t number, uint64_t from_place, const void *body,
                     size_t size)
@@ -154,7 +161,7 @@ enum store_result store_card_each(struct store *store, enum card_kind kind, stru
     return STORE_OK;
 }
 
-/* ---- Ids and numbers -------------------------------------------------------------------------------------------- */
+/* ---- Ids and numbers --------------------------------------------------------------------------------------------- */
 
 void store_id_put(struct store *store, const uint8_t id[16], uint64_t place)
 {
@@ -191,7 +198,7 @@ int store_ids_forget(struct store *store, int64_t before_ms, uint64_t before_pla
     return sqlite3_changes(store->db);
 }
 
-/* ---- Entries that name an actor --------------------------------------------------------------------------------- */
+/* ---- Entries that name an actor ---------------------------------------------------------------------------------- */
 
 void store_named_put(struct store *store, uint64_t place, uint64_t subject)
 {

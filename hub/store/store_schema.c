@@ -63,12 +63,14 @@ static const char *const schema[] = {
     "UPDATE subject SET (from_place, card) = (SELECT from_place, body FROM card WHERE kind = 4 AND number = subject"
     "  ORDER BY from_place DESC LIMIT 1);",
     /* version 6: an entry that names an actor who is a natural person is sealed with that actor's key, and `named` says
-       so; the actor's cards are sealed with it too. An identifier's row proves that it leads to the person for whom it
-       was written. What is there already is brought into this form at the first start (convert.c). No column is added
-       to the large tables: SQLite would read all of each, and say nothing meanwhile. */
+       so; the actor's cards are sealed with it too, and a person's cards with that person's. An identifier's row proves
+       that it leads to the person for whom it was written. What is there already is brought into this form at the first
+       start (convert.c). No column is added to the large tables: SQLite would read all of each, and say nothing
+       meanwhile. */
     "CREATE TABLE named (place INTEGER PRIMARY KEY, body BLOB NOT NULL) STRICT;"
     "ALTER TABLE identifier ADD COLUMN mac BLOB NOT NULL DEFAULT x'';"
-    "INSERT OR REPLACE INTO number VALUES ('names-to-convert', 1), ('identifiers-to-convert', 1),"
+    "INSERT OR REPLACE INTO number VALUES ('names-to-convert', 1), ('cards-to-convert', 1),"
+    "  ('identifiers-to-convert', 1),"
     "  ('erased-to-convert', (SELECT coalesce(max(place), 0) FROM entry));",
 };
 static_assert(sizeof schema / sizeof *schema == STORE_SCHEMA_VERSION, "one step for each version");
@@ -82,6 +84,15 @@ static int schema_version(sqlite3 *db)
         version = sqlite3_column_int(statement, 0);
     sqlite3_finalize(statement);
     return version;
+}
+
+bool store_is_current(const char *path)
+{
+    sqlite3 *db = NULL;
+    bool current = sqlite3_open_v2(path, &db, SQLITE_OPEN_READWRITE | SQLITE_OPEN_NOMUTEX, NULL) == SQLITE_OK &&
+                   schema_version(db) == STORE_SCHEMA_VERSION;
+    sqlite3_close(db);
+    return current;
 }
 
 /* Each version's step in a transaction of its own, so that a crash leaves a whole version. */

@@ -170,6 +170,16 @@ class ExportTest(Shared):
         older = self.files / "tile/entries/002.p/1"
         older.write_bytes(bytes(34))
         self.assert_mended()
+        self.assertEqual(older.read_bytes(), max(older.parent.iterdir(), key=lambda p: int(p.name)).read_bytes()[:34])
+
+    def test_a_checkpoint_that_was_damaged_there_accuses_nobody(self):
+        lines = (self.files / "checkpoint").read_text().split("\n")
+        lines[2] = base64.b64encode(bytes(32)).decode()
+        (self.files / "checkpoint").write_text("\n".join(lines))
+        code, _, error = self.export()
+        self.assertEqual(code, 1)
+        self.assertIn("the signature of the checkpoint that is there is wrong", error)
+        self.assertNotIn("proves", error)
 
     def test_a_directory_that_does_not_verify_is_no_export(self):
         (self.files / "tile/0/junk").touch()

@@ -8,7 +8,7 @@ endforeach()
 target_sources(test_tiles PRIVATE ${CMAKE_CURRENT_LIST_DIR}/tiles_fixture.c)
 target_sources(test_check PRIVATE ${CMAKE_CURRENT_LIST_DIR}/tiles_fixture.c)
 
-foreach(name tlog tlog_damage tlog_prune tlog_history)
+foreach(name tlog tlog_damage tlog_mend tlog_witness tlog_prune tlog_history)
   add_executable(test_${name} ${CMAKE_CURRENT_LIST_DIR}/test_${name}.c ${CMAKE_CURRENT_LIST_DIR}/tlog_fixture.c)
   target_link_libraries(test_${name} PRIVATE core_fixture carehub_audit PkgConfig::SQLITE3)
   add_test(NAME unit.${name} COMMAND test_${name})
@@ -16,6 +16,7 @@ foreach(name tlog tlog_damage tlog_prune tlog_history)
 endforeach()
 target_link_options(test_tlog PRIVATE -Wl,--wrap=renameat,--wrap=syncfs)
 target_link_libraries(test_tlog_history PRIVATE PkgConfig::CRYPTO)
+target_link_libraries(test_tlog_witness PRIVATE PkgConfig::SODIUM)
 
 # The power fails, under the database and under the log's files at once.
 add_executable(test_tlog_powercut ${CMAKE_CURRENT_LIST_DIR}/test_tlog_powercut.c ${CMAKE_CURRENT_LIST_DIR}/tlog_disk.c

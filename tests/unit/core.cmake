@@ -4,7 +4,7 @@ target_include_directories(core_fixture PUBLIC ${CMAKE_CURRENT_LIST_DIR})
 target_link_libraries(core_fixture PUBLIC carehub_core PkgConfig::CMOCKA carehub_options)
 target_compile_definitions(core_fixture PUBLIC
   CAREHUB_DEFAULT_POLICY="${PROJECT_SOURCE_DIR}/hub/policy/default.policy")
-foreach(name access actor_keys as_of backup core core_edges emergency_list erasure erasure_bytes erasure_merged expiry identity_facts index_rows later migrate persons policy_diff purposes report_query retention scrub trace verify)
+foreach(name access actor_keys as_of backup core core_edges emergency_list erasure erasure_bytes erasure_merged expiry identity_facts index_rows later migrate persons policy_diff purposes report_pages report_query retention scrub trace verify)
   add_executable(test_${name} ${CMAKE_CURRENT_LIST_DIR}/test_${name}.c)
   target_link_libraries(test_${name} PRIVATE core_fixture)
   add_test(NAME unit.${name} COMMAND test_${name})

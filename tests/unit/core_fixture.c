@@ -78,7 +78,7 @@ void hub_open(struct hub *hub)
                                  .payload_kept_ms = hub->payload_kept_ms,
                                  .entry_kept_ms = hub->entry_kept_ms,
                                  .tlog = {.directory = hub->tlog[0] ? hub->tlog : NULL,
-                                          .origin = "test.example/log",
+                                          .origin = hub->origin ? hub->origin : "test.example/log",
                                           .every_s = 1,
                                           .every_entries = 1000,
                                           .prune = hub->prune_tiles,

@@ -19,7 +19,8 @@ struct hub {
     struct core *core;
     char directory[64], database[96];
     uint8_t master_key[32];
-    char tlog[96]; /* the audit log's directory; "": none is kept */
+    char tlog[96];      /* the audit log's directory; "": none is kept */
+    const char *origin; /* its name; NULL: test.example/log */
     bool prune_tiles;
     struct core_witness witness; /* key NULL: there is none */
     char *policy;

@@ -1,5 +1,5 @@
-/* What names an actor who is a natural person is sealed with that actor's own key: erasing the actor erases it from
- * copies of the database too, once the epoch of their time is destroyed. */
+/* What names an actor who is a natural person, and what is known of a person in care, is sealed with that one's own
+ * key: erasing the subject erases it from copies of the database too, once the epoch of their time is destroyed. */
 #include "core_fixture.h"
 
 #include <stdio.h>
@@ -60,7 +60,7 @@ static void erase_dr_1(struct hub *hub)
     assert_int_equal(hub_fact_as(hub, AUDITOR, json)->status, CAREHUB__V1__CONFIRMATION__STATUS__CONFIRMED);
 }
 
-/* ---- Files ---------------------------------------------------------------------------------------------------------- */
+/* ---- Files ------------------------------------------------------------------------------------------------------- */
 
 static void copy_file(struct hub *hub, const char *suffix, const char *to)
 {
@@ -101,7 +101,7 @@ static void assert_nowhere_in_clear(struct hub *hub)
     }
 }
 
-/* ---- What a copy shows to who has these keys ------------------------------------------------------------------------ */
+/* ---- What a copy shows to who has these keys --------------------------------------------------------------------- */
 
 struct opener {
     uint8_t keys[64][VAULT_KEY_BYTES];
@@ -278,6 +278,56 @@ static void copy_of_before_the_erasure_does_not_name_the_carer_once_its_epoch_is
     assert_int_equal(copy_names(hub, "before", "after"), 0);
 }
 
+/* How many versions of person 1's card anybody reads who has all these keys, beside that person's key too. */
+static int cards_of_person_1(struct hub *hub, const char *copy, const char *keys)
+{
+    struct opener opener = {.n = 0};
+    char path[300], keyring_of[300];
+    uint8_t plain[FILE_MAX / 1024];
+    sqlite3_stmt *rows;
+    sqlite3 *db;
+    int n = 0;
+    snprintf(path, sizeof path, "%s/%s", hub->directory, copy);
+    snprintf(keyring_of, sizeof keyring_of, "%s/%s", hub->directory, keys);
+    assert_int_equal(sqlite3_open(path, &db), SQLITE_OK);
+    opener_take(&opener, hub->master_key, keyring_of, db);
+    assert_int_equal(sqlite3_prepare_v2(db,
+                                        "SELECT from_place, body FROM card WHERE kind = 4 AND number = 1 UNION ALL "
+                                        "SELECT from_place, card FROM subject WHERE subject = 1",
+                                        -1, &rows, NULL),
+                     SQLITE_OK);
+    while (sqlite3_step(rows) == SQLITE_ROW) {
+        struct row row = {'c', CARD_PATIENT, 1, sqlite3_column_int64(rows, 0)};
+        size_t size = (size_t)sqlite3_column_bytes(rows, 1);
+        assert_true(size < sizeof plain);
+        for (size_t i = 0; i < opener.n; i++)
+            n += vault_open(opener.keys[i], &row, sizeof row, sqlite3_column_blob(rows, 1), size, plain);
+    }
+    sqlite3_finalize(rows);
+    sqlite3_close(db);
+    return n;
+}
+
+static void copy_of_before_the_erasure_shows_no_team_once_its_epoch_is_destroyed(void **state)
+{
+    struct hub *hub = region(state);
+    char json[100];
+    copy_all(hub, "before");
+    const Carehub__V1__Confirmation *asked =
+        hub_fact(hub, "{\"erasureRequested\":{\"patient\":{\"number\":\"1\"},\"reason\":\"asked\"}}");
+    snprintf(json, sizeof json, "{\"erasureConfirmed\":{\"request\":\"%llu\"}}", (unsigned long long)asked->place);
+    hub_fact_as(hub, AUDITOR, json);
+    settle(hub);
+    hub_fact_good(hub, "{\"keysRotated\":{\"what\":\"EPOCH\",\"reason\":\"test\"}}");
+    settle(hub);
+    hub_fact_good(hub, "{\"keysRotated\":{\"what\":\"DESTROY_EPOCH\",\"epoch\":1,\"reason\":\"test\"}}");
+    settle(hub);
+    copy_all(hub, "after");
+    assert_true(cards_of_person_1(hub, "before", "before") > 3);
+    assert_int_equal(cards_of_person_1(hub, "before", "after"), 0);
+    assert_int_equal(cards_of_person_1(hub, "after", "before"), 0);
+}
+
 static void carers_key_is_wrapped_by_the_epoch_in_use_like_any(void **state)
 {
     struct hub *hub = region(state);
@@ -334,7 +384,7 @@ static void erased_carers_entries_are_gone_at_once_and_nothing_is_damaged(void *
         assert_int_equal(log->entries[named[i] - 1]->what_case, CAREHUB__V1__ENTRY__WHAT__NOT_SET);
 }
 
-/* ---- A database of the version before ------------------------------------------------------------------------------- */
+/* ---- A database of the version before ---------------------------------------------------------------------------- */
 
 static void run_sql(struct hub *hub, const char *sql)
 {
@@ -422,6 +472,7 @@ int main(void)
         TEST(carer_is_nowhere_in_clear),
         TEST(nothing_sealed_of_the_carer_is_left_either),
         TEST(copy_of_before_the_erasure_does_not_name_the_carer_once_its_epoch_is_destroyed),
+        TEST(copy_of_before_the_erasure_shows_no_team_once_its_epoch_is_destroyed),
         TEST(carers_key_is_wrapped_by_the_epoch_in_use_like_any),
         TEST(erased_carer_does_not_come_back),
         TEST(erased_carers_entries_are_gone_at_once_and_nothing_is_damaged),

@@ -238,6 +238,24 @@ static void actor_says_erased(void **state)
                      CAREHUB__V1__ERROR_CODE__INVALID); /* an organisation */
 }
 
+/* ---- Keys ---------------------------------------------------------------------------------------------------------- */
+
+/* Who gets the confirmation may copy the keyring at once. */
+static void a_change_of_keys_is_confirmed_when_it_is_made(void **state)
+{
+    struct hub *hub = region(state);
+    hub_fact_good(hub, "{\"keysRotated\":{\"what\":\"EPOCH\",\"reason\":\"test\"}}");
+    hub_crash(hub); /* the keyring is on the disk */
+    assert_int_equal(hub_ask(hub, "{\"keys\":{}}")->keys->n_epochs, 2);
+    settle(hub);
+    assert_int_equal(hub_ask(hub, "{\"keys\":{}}")->keys->n_epochs, 2); /* made once */
+    hub_fact_good(hub, "{\"keysRotated\":{\"what\":\"DESTROY_EPOCH\",\"epoch\":1,\"reason\":\"test\"}}");
+    hub_clear(hub);
+    const Carehub__V1__KeysAnswer *keys = hub_ask(hub, "{\"keys\":{}}")->keys;
+    assert_int_equal(keys->n_epochs, 1);
+    assert_int_equal(keys->epochs[0]->number, 2);
+}
+
 #define TEST(name) cmocka_unit_test_setup_teardown(name, hub_setup, hub_teardown)
 
 int main(void)
@@ -252,6 +270,7 @@ int main(void)
         TEST(it_says_what_was_erased_and_by_whom),
         TEST(all_that_is_left_is_sound),
         TEST(actor_says_erased),
+        TEST(a_change_of_keys_is_confirmed_when_it_is_made),
     };
     return cmocka_run_group_tests_name("erasure", tests, NULL, NULL);
 }

@@ -93,7 +93,7 @@ static uint64_t damaged(struct hub *hub)
     return status->damaged;
 }
 
-/* ---- Identifiers ---------------------------------------------------------------------------------------------------- */
+/* ---- Identifiers ------------------------------------------------------------------------------------------------- */
 
 /* Each leads the first person's number to the second, or nowhere. */
 static void identifier_leads_to_no_other_person(void **state)
@@ -136,7 +136,7 @@ static void identifier_leads_to_no_other_person(void **state)
     }
 }
 
-/* ---- What was taken away -------------------------------------------------------------------------------------------- */
+/* ---- What was taken away ----------------------------------------------------------------------------------------- */
 
 static void what_was_taken_away_or_rolled_back_is_noticed(void **state)
 {
@@ -195,7 +195,7 @@ static void who_has_lost_the_key_has_not_been_erased(void **state)
     assert_true(damaged(hub) > 0);
 }
 
-/* ---- What was invented ---------------------------------------------------------------------------------------------- */
+/* ---- What was invented ------------------------------------------------------------------------------------------- */
 
 static size_t accesses_in_report(struct hub *hub)
 {

@@ -7,7 +7,9 @@
 
 #include <sqlite3.h>
 
+#include "core/core_private.h"
 #include "core_fixture.h"
+#include "store/store_private.h"
 
 static void run_sql(const char *database, const char *sql)
 {
@@ -46,8 +48,31 @@ static void open_again(struct hub *hub)
     hub_clear(hub);
 }
 
+/* The hub's own key, which sealed them, opens none any more. */
+static void assert_cards_are_sealed_with_the_persons_keys(struct hub *hub)
+{
+    uint8_t plain[4096];
+    sqlite3_stmt *rows;
+    int n = 0;
+    assert_int_equal(sqlite3_prepare_v2(store_database(hub->core->store),
+                                        "SELECT number, from_place, body FROM card WHERE kind = 4 UNION ALL "
+                                        "SELECT subject, from_place, card FROM subject WHERE card IS NOT NULL",
+                                        -1, &rows, NULL),
+                     SQLITE_OK);
+    for (; sqlite3_step(rows) == SQLITE_ROW; n++) {
+        struct row row = {'c', CARD_PATIENT, sqlite3_column_int64(rows, 0), sqlite3_column_int64(rows, 1)};
+        size_t size = (size_t)sqlite3_column_bytes(rows, 2);
+        assert_true(size < sizeof plain);
+        assert_false(vault_open(vault_key(hub->core->vault, VAULT_STATE), &row, sizeof row,
+                                sqlite3_column_blob(rows, 2), size, plain));
+    }
+    sqlite3_finalize(rows);
+    assert_true(n > 1);
+}
+
 static void check(struct hub *hub)
 {
+    assert_cards_are_sealed_with_the_persons_keys(hub);
     assert_int_equal(hub_ask(hub, "{\"patient\":{\"patient\":{\"number\":\"1\"}}}")->patient->n_members, 3);
     const Carehub__V1__Answer *found =
         hub_ask(hub, "{\"patient\":{\"patient\":{\"identifier\":{\"system\":\"ssin\",\"value\":\"38041299949\"}}}}");

@@ -317,6 +317,23 @@ static void another_hubs_checkpoint_signs_nothing(void **state)
     assert_non_null(strstr(tlog_status(hub)->not_signing, "is not a checkpoint that this hub has signed"));
 }
 
+static void a_changed_name_is_said_to_be_that(void **state)
+{
+    struct hub *hub = *state;
+    pass(hub, 2000);
+    hub->origin = "other.example/log";
+    hub_crash(hub);
+    pass(hub, 2000);
+    const char *why = tlog_status(hub)->not_signing;
+    assert_non_null(
+        strstr(why, "is the log test.example/log, and by its configuration this hub's is other.example/log"));
+    assert_non_null(strstr(why, "log-origin"));
+    hub->origin = NULL;
+    hub_crash(hub);
+    pass(hub, 2000);
+    assert_string_equal(tlog_status(hub)->not_signing, "");
+}
+
 /* ---- Questions -------------------------------------------------------------------------------------------------- */
 
 static void a_receipt_is_checked_without_the_hub(void **state)
@@ -371,6 +388,7 @@ int main(void)
         cmocka_unit_test_setup_teardown(nothing_can_be_resumed_that_was_not_lost, setup, hub_teardown),
         cmocka_unit_test_setup_teardown(an_older_directory_or_none_signs_nothing, setup, hub_teardown),
         cmocka_unit_test_setup_teardown(another_hubs_checkpoint_signs_nothing, setup, hub_teardown),
+        cmocka_unit_test_setup_teardown(a_changed_name_is_said_to_be_that, setup, hub_teardown),
         cmocka_unit_test_setup_teardown(a_receipt_is_checked_without_the_hub, setup, hub_teardown),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

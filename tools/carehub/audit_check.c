@@ -95,7 +95,7 @@ static void fault_text(const struct directory_check *directory, const struct che
     }
 }
 
-static const char *advice(enum check_verdict kind)
+static const char *advice_on(enum check_verdict kind)
 {
     switch (kind) {
     case CHECK_BEYOND:
@@ -147,12 +147,13 @@ bool directory_check(struct directory_check *directory)
     return verdict == CHECK_SOUND;
 }
 
-int directory_tell(const struct directory_check *directory)
+int directory_tell(const struct directory_check *directory, const char *advice)
 {
+    const char *todo = advice ? advice : advice_on(directory->check.first.kind);
     uint64_t faults = directory->check.faults;
     char count[COUNT_CHARS];
     if (faults == 1)
-        return fail(EXIT_NO, advice(directory->check.first.kind), "%s: %s", directory->path, directory->told[0]);
+        return fail(EXIT_NO, todo, "%s: %s", directory->path, directory->told[0]);
     fail(EXIT_NO, NULL, "%s: %s things are wrong", directory->path, count_text(faults, count));
     for (uint64_t i = 0; i < faults && i < FAULTS_TOLD_MAX; i++) {
         fputs("  ", stderr);
@@ -161,7 +162,7 @@ int directory_tell(const struct directory_check *directory)
     }
     if (faults > FAULTS_TOLD_MAX)
         fprintf(stderr, "  and %s more\n", count_text(faults - FAULTS_TOLD_MAX, count));
-    fprintf(stderr, "  %s\n", advice(directory->check.first.kind));
+    fprintf(stderr, "  %s\n", todo);
     return EXIT_NO;
 }
 

@@ -20,8 +20,8 @@ struct directory_check {
 
 /* Checks it, with its progress on a terminal. True: it is sound. */
 bool directory_check(struct directory_check *directory);
-/* Says on stderr what is wrong, and what to do. Returns EXIT_NO. */
-int directory_tell(const struct directory_check *directory);
+/* Says on stderr what is wrong, and what to do (NULL: what is right for who verifies a copy). Returns EXIT_NO. */
+int directory_tell(const struct directory_check *directory, const char *advice);
 
 /* Does the tree in a directory that is sound begin with that of a checkpoint? */
 bool directory_begins_with(const char *path, uint64_t size, const struct checkpoint *checkpoint);

@@ -129,12 +129,11 @@ static int mend(struct export *export)
 
 static int not_sound(const struct export *export, const struct directory_check *found)
 {
-    directory_tell(found);
-    return fail(EXIT_NO,
-                "`carehub audit verify` says whether the hub's own files are damaged. What neither the hub has nor the "
-                "log needs has to be removed by hand.",
-                "the files in %s are not what the hub's checkpoint says, so the checkpoint there was not replaced",
-                export->path);
+    fail(EXIT_NO, NULL, "no export: the files in %s are not what the hub's checkpoint says, which was not put there",
+         export->path);
+    return directory_tell(
+        found, "`carehub audit verify` says whether the hub's own files are damaged. A file that the log has "
+               "no place for has to be removed by hand.");
 }
 
 /* Checks the whole directory, and mends it as long as that makes less wrong. */
@@ -246,10 +245,12 @@ static int check_new(struct export *export, const struct checkpoint_file *old, c
     if (code == EXIT_OK && audit_generation(new->checkpoint.origin, &export->key) != said->generation)
         return fail(EXIT_NO, "Try again in a moment.", "the hub has begun a new log, and has no checkpoint of it yet");
     if (code == EXIT_OK && old->text && strcmp(old->checkpoint.origin, new->checkpoint.origin) != 0)
-        return fail(EXIT_NO, "Export into another directory; --generation names a log before the one that grows.",
+        code = fail(EXIT_NO, "Export into another directory; --generation names a log before the one that grows.",
                     "the log that is there is %s, the hub's is %s", old->checkpoint.origin, new->checkpoint.origin);
+    if (code == EXIT_OK && old->text)
+        code = checkpoint_file_verify(old, &export->key, "the checkpoint that is there");
     if (code == EXIT_OK && old->checkpoint.size > new->checkpoint.size)
-        return fail(EXIT_NO, "Was an older backup of the hub put back? Keep the directory: it proves what was lost.",
+        code = fail(EXIT_NO, "Was an older backup of the hub put back? Keep the directory: it proves what was lost.",
                     "the log that is there is longer than the hub's");
     if (code == EXIT_OK)
         code = minimum_take(said->minimum, &new->checkpoint, &export->key, "the hub's minimum index",

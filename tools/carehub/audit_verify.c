@@ -87,9 +87,9 @@ static int conclude(const Carehub__V1__VerifyAnswer *said)
         return fail(EXIT_NO,
                     "Leave the database as it is: the hub writes them anew from it now. Look again in a moment; what "
                     "is still named then comes back from an export of the log, while the hub is stopped.",
-                    "every entry in the database is sound, but %s of the audit log's files are damaged or missing; the "
-                    "first is %s",
-                    count_text(said->wrong_files, a), said->wrong_file);
+                    "every entry in the database is sound, but %s of the audit log's files %s damaged or "
+                    "missing; the first is %s",
+                    count_text(said->wrong_files, a), said->wrong_files == 1 ? "is" : "are", said->wrong_file);
     if (!said->agrees)
         return fail(EXIT_NO, "See `carehub audit verify --tiles` on the hub's machine.",
                     "the entries have another root than the checkpoint");

@@ -140,7 +140,7 @@ static int verify_log(struct verify_files *verify, const char *path)
     directory->path = path;
     int code = open_log(verify, directory, &checkpoint);
     if (code == EXIT_OK && !directory_check(directory))
-        code = directory_tell(directory);
+        code = directory_tell(directory, NULL);
     if (code == EXIT_OK)
         code = check_witnesses(verify, directory, &checkpoint, &cosigned);
     if (code == EXIT_OK && args_flag(verify->args, "json"))

@@ -24,6 +24,9 @@ struct witness {
     struct vkey key;
     char *url;
     uint64_t size; /* of the last checkpoint that it has cosigned, as far as known */
+    bool refuses;  /* in this round: it has seen a longer log, or … */
+    bool forked;   /* … one that is not the beginning of this one … */
+    uint64_t seen; /* … of that size */
 };
 
 struct round {
@@ -111,6 +114,17 @@ static int take_cosignature(struct round *round, const struct witness *witness)
                 "the answer holds no sound cosignature of its key of this day (is its clock right, and ours?)");
 }
 
+static const char PUT_BACK[] =
+    "Was an older copy of hub and audit log put back together? The witness holds the proof of "
+    "what was lost. `carehub status` of the hub says how to go on.";
+
+static void refuses(struct witness *witness, uint64_t size, bool forked)
+{
+    witness->refuses = true;
+    witness->forked = forked;
+    witness->seen = size;
+}
+
 /* The witness has another size than was thought; true: ask again with that one. */
 static bool take_size(struct round *round, struct witness *witness, int *code)
 {
@@ -123,18 +137,22 @@ static bool take_size(struct round *round, struct witness *witness, int *code)
         return false;
     }
     if (size > round->checkpoint.checkpoint.size) {
-        *code = fail(EXIT_NO,
-                     "Was an older copy of hub and audit log put back together? The witness holds the proof of what "
-                     "was lost.",
-                     "%s has seen a checkpoint of %" PRIu64 " entries, and the hub's has %" PRIu64, witness->key.name,
-                     size, round->checkpoint.checkpoint.size);
+        *code = fail(EXIT_NO, PUT_BACK, "%s has seen a checkpoint of %" PRIu64 " entries, and the hub's has %" PRIu64,
+                     witness->key.name, size, round->checkpoint.checkpoint.size);
+        refuses(witness, size, false);
+        return false;
+    }
+    if (size == round->checkpoint.checkpoint.size && size == witness->size) { /* that is what it was told */
+        *code =
+            fail(EXIT_NO, PUT_BACK, "%s has seen another checkpoint of %" PRIu64 " entries", witness->key.name, size);
+        refuses(witness, size, true);
         return false;
     }
     witness->size = size;
     return true;
 }
 
-static int refused(const struct round *round, const struct witness *witness)
+static int refused(const struct round *round, struct witness *witness)
 {
     switch (round->answer.status) {
     case 0:
@@ -148,8 +166,9 @@ static int refused(const struct round *round, const struct witness *witness)
                         round->checkpoint.checkpoint.origin);
         return said(witness, "it does not know this log, or the URL is wrong");
     case 422:
-        return fail(EXIT_NO, "Keep the hub's audit log as it is: this has to be looked into.",
-                    "%s: what it has cosigned before is not the beginning of this log", witness->key.name);
+        refuses(witness, witness->size, true);
+        return fail(EXIT_NO, PUT_BACK, "%s: what it has cosigned before is not the beginning of this log",
+                    witness->key.name);
     default:
         return fail(EXIT_NO, NULL, "%s: it answers with HTTP status %ld", witness->key.name, round->answer.status);
     }
@@ -165,6 +184,7 @@ static int ask_witness(struct round *round, struct witness *witness, bool cosign
     snprintf(url, sizeof url, "%.*s/add-checkpoint", (int)length, witness->url);
     if (witness->size > round->checkpoint.checkpoint.size)
         witness->size = 0;
+    witness->refuses = false;
     for (int tries = 0; tries < TRIES_MAX && code == EXIT_OK; tries++) {
         char *body = request_body(round, witness->size);
         if (!body)
@@ -185,21 +205,47 @@ static int ask_witness(struct round *round, struct witness *witness, bool cosign
 
 /* ---- A round ---------------------------------------------------------------------------------------------------- */
 
-static int publish(struct round *round, unsigned *witnesses)
+static size_t take_refusals(struct witness *witnesses, size_t n, Carehub__V1__WitnessRefusal *refusals)
 {
-    char *text;
+    size_t refuse = 0;
+    for (size_t i = 0; i < n; i++) {
+        if (!witnesses[i].refuses)
+            continue;
+        carehub__v1__witness_refusal__init(&refusals[refuse]);
+        refusals[refuse].witness = witnesses[i].key.name;
+        refusals[refuse].size = witnesses[i].seen;
+        refusals[refuse++].forked = witnesses[i].forked;
+    }
+    return refuse;
+}
+
+/* Tells the hub: who has cosigned, and who refuses. */
+static int tell_hub(struct round *round, struct witness *witnesses, size_t n, unsigned *sound)
+{
+    char *text = NULL;
     Carehub__V1__CosignedQuery cosigned = CAREHUB__V1__COSIGNED_QUERY__INIT;
     Carehub__V1__Query query = CAREHUB__V1__QUERY__INIT;
-    Carehub__V1__Answer *answer;
-    if (asprintf(&text, "%s%s", round->checkpoint.text, round->lines) < 0)
+    Carehub__V1__Answer *answer = NULL;
+    Carehub__V1__WitnessRefusal *refusals = calloc(n + 1, sizeof *refusals),
+                                **pointers = calloc(n + 1, sizeof *pointers);
+    if (!refusals || !pointers ||
+        (round->lines[0] && asprintf(&text, "%s%s", round->checkpoint.text, round->lines) < 0))
         abort();
-    cosigned.checkpoint = text;
+    for (size_t i = 0; i < n; i++)
+        pointers[i] = &refusals[i];
+    cosigned.checkpoint = text ? text : (char *)"";
+    cosigned.n_refusals = take_refusals(witnesses, n, refusals);
+    cosigned.refusals = pointers;
     query.query_case = CAREHUB__V1__QUERY__QUERY_COSIGNED;
     query.cosigned = &cosigned;
-    int code = session_ask(round->session, &query, CAREHUB__V1__ANSWER__ANSWER_COSIGNED, &answer);
-    if (code == EXIT_OK)
-        *witnesses = answer->cosigned->witnesses;
+    int code = EXIT_OK;
+    if (text || cosigned.n_refusals > 0)
+        code = session_ask(round->session, &query, CAREHUB__V1__ANSWER__ANSWER_COSIGNED, &answer);
+    if (answer)
+        *sound = answer->cosigned->witnesses;
     answer_free(&answer);
+    free(refusals);
+    free(pointers);
     free(text);
     return code;
 }
@@ -249,8 +295,7 @@ static int run_round(struct session *session, struct witness *witnesses, size_t 
             minimum_take(hub->minimum, &round->checkpoint.checkpoint, NULL, "the hub's minimum index", &round->minimum);
     if (code == EXIT_OK) {
         code = ask_all(round, witnesses, n);
-        if (round->lines[0])
-            published = publish(round, &sound);
+        published = tell_hub(round, witnesses, n, &sound);
         if (published == EXIT_OK)
             conclude(round, sound, n);
     }

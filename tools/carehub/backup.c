@@ -221,7 +221,7 @@ const struct command backup_commands[] = {
         .detail = "The hub goes on meanwhile. It makes a copy beside its database first, and needs room for that; then "
                   "the copy is sealed and fetched. FILE is there only when it is whole and on disk.\n"
                   "What is erased afterwards is still in an older backup, until the key of its epoch is destroyed: see "
-                  "carehub-keys(1).",
+                  "carehub-erase(1).",
         .example = "carehub backup /mnt/backups/hub-2026-11-22.backup",
         .run = run_backup,
     },
@@ -236,9 +236,14 @@ const struct command restore_commands[] = {
                      .required = true},
                     {"carehubd", "PATH", "the daemon's program, if it is not where it is installed"}},
         .detail =
-            "Run it where the hub runs, as its user, while the hub is stopped. The backup is opened and every row "
-            "of it checked first; only then does it take the place of the database, which is kept beside it under "
-            "another name.",
+            "Run it where the hub runs, as its user, while the hub is stopped. The backup is opened and every row of "
+            "it checked first; only then does it take the place of the database, which is kept beside it under "
+            "another name (DATABASE.replaced-…; it holds what it held: remove it when it is needed no more).\nOn "
+            "another machine the hub's configuration, keys and keyring have to be there first, and the directory of "
+            "the audit log (DATABASE.tlog), if it can still be had.\nTwo things are to be done afterwards, and it "
+            "says so. Who was erased since the backup is in the hub again: it names them if the old database tells, "
+            "and each is erased once more. And the audit log that was published goes further than the backup: an "
+            "auditor says what happened (carehub audit resume), and a new log begins.",
         .example = "carehub restore hub-2026-11-22.backup --hub-config /etc/carehub/hub.conf",
         .run = run_restore,
     },

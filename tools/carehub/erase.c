@@ -20,9 +20,20 @@ static int ask_for_it(const struct args *args)
     asked.actor_name = field(actor);
     asked.reason = field(args_option(args, "reason"));
     Carehub__V1__Fact fact = FACT(ERASURE_REQUESTED, erasure_requested, &asked);
-    return submit_fact(args, &fact,
-                       "It is asked for. Nothing is erased before an auditor, another client, confirms it, within 30 "
-                       "days (carehub erase --confirm NUMBER)");
+    struct session session = {0};
+    Carehub__V1__Confirmation *confirmation = NULL;
+    code = session_open(&session, args);
+    if (code == EXIT_OK)
+        code = session_submit(&session, &fact, &confirmation);
+    if (confirmation && session.json)
+        print_json(&confirmation->base);
+    else if (confirmation)
+        printf("It is asked for. Nothing is erased before an auditor, another client, confirms it within 30 days:\n"
+               "  carehub erase --confirm %llu\n",
+               (unsigned long long)confirmation->place);
+    confirmation_free(&confirmation);
+    session_close(&session);
+    return code;
 }
 
 static int confirm(const struct args *args)
@@ -80,14 +91,17 @@ const struct command erase_commands[] = {
                     {"list", NULL, "what waits to be confirmed, and what is not done yet"}},
         .detail =
             "A registrar asks for it, an auditor confirms it. With that the person is unknown to the hub. Entries of "
-            "the log keep their place, time and leaf, so that every proof of others stays valid; an entry says "
-            "when it was done and by whom.\nReceivers of events are told, without content, that these are taken "
-            "back, for the types that the policy names in its section `erasure`. What they do with their own "
-            "records is for them to decide.\nAdapters keep something of those whose messages pass through them; they "
-            "are told "
-            "one by one, where they run: carehub adapter forget (carehub-adapter(1)).\nBackups still hold what was "
-            "erased, until their epoch's key is "
-            "destroyed: see carehub-keys(1).",
+            "the log keep their place, time and leaf, so that every proof of others stays valid; an entry says when "
+            "it was done and by whom.\nReceivers of events are told, without content, that these are taken back, for "
+            "the types that the policy names in its section `erasure`. What they do with their own records is for "
+            "them to decide.\nAdapters keep something of those whose messages pass through them; they are told one "
+            "by one, where they run: carehub adapter forget (carehub-adapter(1)).\nBackups still hold what was "
+            "erased, and open with the keyring of their time. To end that too, in this order: (1) erase, until "
+            "`carehub erase --list` says that none is under way; (2) carehub keys rotate-epoch, until `carehub keys "
+            "list` no longer says that keys are being wrapped; (3) carehub backup, a new one, and a new copy of the "
+            "keyring; (4) carehub keys destroy-epoch, for every older epoch; (5) destroy the older copies of the "
+            "keyring, and the databases that restores have put aside (DATABASE.replaced-…). The older backups open "
+            "no more. Until then whoever puts one back erases again, as `carehub restore` says.",
         .example = "carehub erase --patient P42 --reason 'asked for by the person'",
         .run = run_erase,
     },

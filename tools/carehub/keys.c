@@ -102,7 +102,7 @@ const struct command keys_commands[] = {
         .arguments = {{"EPOCH", "its number, from `carehub keys list`; not the one in use"}},
         .options = {REASON_REQUIRED},
         .detail = "Needs the roles operator and registrar. It cannot be undone. Whoever was erased is in no backup any "
-                  "more once the epochs of all backups of before are destroyed.",
+                  "more once the epochs of all backups of before are destroyed: carehub-erase(1) has the order.",
         .example = "carehub keys destroy-epoch 1 --reason 'backups of before June'",
         .run = run_destroy_epoch,
     },
@@ -110,11 +110,10 @@ const struct command keys_commands[] = {
         .verb = "rotate-master",
         .summary = "change the master key to the next one that the hub's configuration names",
         .options = {REASON_REQUIRED},
-        .detail =
-            "The new key is read by the hub on its own machine, from a file with mode 0600 that carehubd's "
-            "configuration names before it is started: next-master-key-file with 64 hexadecimal digits, or "
-            "next-master-key-passphrase-file with a passphrase in its first line. Only the keyring is rewritten, "
-            "beside the traffic. Until the configuration is changed the hub starts with either.",
+        .detail = "The new key is read by the hub on its own machine, from a file with mode 0600 that carehubd's "
+                  "configuration names before it is started: next-master-key-file with 64 hexadecimal digits, or "
+                  "next-master-key-passphrase-file with a passphrase in its first line. Only the keyring is rewritten, "
+                  "beside the traffic. Until the configuration is changed the hub starts with either.",
         .example = "carehub keys rotate-master --reason 'an operator has left'",
         .run = run_rotate_master,
     },

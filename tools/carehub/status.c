@@ -5,7 +5,7 @@
 #include "session.h"
 #include "wait.h"
 
-enum { WATCH_EVERY_MS = 2000 };
+enum { WATCH_EVERY_MS = 2000, COSIGNED_AGO_MAX_MS = 24 * 60 * 60 * 1000 };
 
 static int ask_status(struct session *session, Carehub__V1__Answer **answer)
 {
@@ -32,6 +32,13 @@ static void row(const char *name, struct figure a, struct figure b, struct figur
     putchar('\n');
 }
 
+/* There is more to cosign than was, and has been for long. */
+static bool cosignatures_stopped(const Carehub__V1__StatusAnswer *s)
+{
+    int64_t since_ms = s->witnessed_ms ? s->witnessed_ms : s->started_ms;
+    return s->witnesses && s->checkpoint_size > s->witnessed_size && s->now_ms - since_ms > COSIGNED_AGO_MAX_MS;
+}
+
 /* What needs a human, first. */
 static void needs(const Carehub__V1__StatusAnswer *s, struct style style)
 {
@@ -48,6 +55,11 @@ static void needs(const Carehub__V1__StatusAnswer *s, struct style style)
             on, count_text(s->damaged, text), off);
     if (s->not_signing[0])
         printf("%sNo checkpoint of the audit log is signed%s: %s.\n", on, off, s->not_signing);
+    if (s->witness_refuses[0])
+        printf("%sA witness refuses the audit log%s: %s.\n", on, off, s->witness_refuses);
+    if (cosignatures_stopped(s))
+        printf("%sNo witness has cosigned the audit log%s for a day: does `carehub audit witness` run, from a timer?\n",
+               on, off);
     if (s->erasures_asked)
         printf("%s%s%s to be confirmed%s by an auditor: see `carehub erase --list`.\n", on,
                count_text(s->erasures_asked, text), s->erasures_asked == 1 ? " erasure" : " erasures", off);
@@ -82,19 +94,25 @@ static void show_safety(const Carehub__V1__StatusAnswer *s)
 
 static void show_log(const Carehub__V1__StatusAnswer *s)
 {
-    char size[COUNT_CHARS], witnessed[COUNT_CHARS];
+    char size[COUNT_CHARS], witnessed[COUNT_CHARS], ago[LASTED_CHARS];
     if (!s->checkpoint_size)
         return;
     printf("  %-12s%12s entries under a signed checkpoint", "audit log", count_text(s->checkpoint_size, size));
     if (s->witnessed_size)
         printf(", %s under a witnessed one", count_text(s->witnessed_size, witnessed));
+    if (s->witnessed_size && s->witnessed_ms)
+        printf(", cosigned %s ago", lasted_text(s->now_ms - s->witnessed_ms, ago));
     putchar('\n');
+    if (s->mended_files)
+        printf("  %-12s%12s damaged files written anew from the database: is the disk sound?\n", "",
+               count_text(s->mended_files, size));
 }
 
 static void show(const Carehub__V1__StatusAnswer *s, struct style style)
 {
     char up[LASTED_CHARS], now[WHEN_CHARS], size[SIZE_CHARS], wal[SIZE_CHARS], place[COUNT_CHARS];
-    bool well = !s->damaged && !s->dead && !s->held && !s->unread && !s->clock_suspect && !s->not_signing[0];
+    bool well = !s->damaged && !s->dead && !s->held && !s->unread && !s->clock_suspect && !s->not_signing[0] &&
+                !s->witness_refuses[0] && !cosignatures_stopped(s);
     printf("%s%s%s %s, up %s, at #%s (%.19s)\n", tone_on(style, well ? TONE_GOOD : TONE_WAIT), s->hub,
            tone_off(style, TONE_GOOD), well ? "is well" : "needs attention", lasted_text(s->now_ms - s->started_ms, up),
            count_text(s->last_place, place), when_text(s->now_ms, now));
