@@ -13,8 +13,8 @@ enum {
     RECEIVE_HWM_FRAMES = 64, /* of one connection, in libzmq: up to as many FRAME_MAX_BYTES */
     SEND_HWM_FRAMES = 256,
     LISTEN_BACKLOG = 512,
-    /* A dead peer is found by TCP itself. ZMTP heartbeats would cost each connection two timers in libzmq, which looks at
-     * all of them to cancel one: with 1,000 idle clients that alone was a tenth of a core. */
+    /* A dead peer is found by TCP itself. ZMTP heartbeats would cost each connection two timers in libzmq, which looks
+     * at all of them to cancel one: with 1,000 idle clients that alone was a tenth of a core. */
     KEEPALIVE_IDLE_S = 15,
     KEEPALIVE_EVERY_S = 5,
     KEEPALIVE_PROBES = 3,

@@ -13,7 +13,11 @@
  * checkpoint, or has other entries (an old backup was put back), or the files are older than what was noted, nothing is
  * signed any more until an auditor has said why (LogResumed): then a new log begins in a directory of its own, "2",
  * "3"…, whose checkpoints bear that behind their origin. An older copy of the database *with* its directory shows
- * nothing of this; whoever holds a later checkpoint sees it, which is what witnesses are for.
+ * nothing of this; whoever holds a later checkpoint sees it, which is what witnesses are for: that one of them refuses
+ * the log is shown, and lets it be begun anew in the same way.
+ *
+ * Files that are damaged or missing are no loss while the database has what was signed: they are written anew from it,
+ * if its leaves give the checkpoint's root (tlog_mend.c).
  *
  * With prune-tiles, files that hold nothing but what retention has removed go too (audit/minimum.h): first the minimum
  * index is published, then they are removed. Without it, as it comes, they stay: they are small, and identify nobody. A

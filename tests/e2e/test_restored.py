@@ -111,6 +111,7 @@ class SnapshotTest(unittest.TestCase):
         log.checkpoint()
         log.hub.cli("audit", "witness")
         self.assertTrue((log.directory / "checkpoint.witnessed").exists())  # as soon as it says so
+        self.assertRegex(log.hub.cli("status", "--check"), "is well(.|\n)* under a witnessed one, cosigned .* ago")
         log.hub.cli("audit", "resume", "--reason", "x", status=4)  # there is nothing to resume
 
         log.hub.stop()
@@ -127,7 +128,7 @@ class SnapshotTest(unittest.TestCase):
             log.events(more)
             log.checkpoint()
             log.hub.cli("audit", "witness", status=1)
-            status = log.hub.cli("status")
+            status = log.hub.cli("status", "--check", status=1)
             self.assertIn("needs attention", status)
             self.assertIn("A witness refuses the audit log", status)
             self.assertIn("carehub audit resume", status)

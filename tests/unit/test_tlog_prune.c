@@ -197,6 +197,25 @@ static void what_a_crash_left_of_pruned_files_goes(void **state)
     assert_goes_on(hub, hub->tlog);
 }
 
+/* The leaves of what retention has removed are in the bundles alone; in a pruned log there are not even these. */
+static void what_is_damaged_is_written_anew_where_entries_are_no_longer_kept(void **state)
+{
+    for (int prune = 0; prune < 2; prune++) {
+        char name[TILE_PATH_BYTES];
+        struct hub *hub = aged(state, prune);
+        pass_days(hub, 90);
+        uint64_t index = prune ? tlog_minimum(hub->tlog) / TILE_WIDTH : 0;
+        tile_path(&(struct tile){0, index, TILE_WIDTH}, name);
+        assert_int_equal(unlink(in(hub->tlog, name)), 0);
+        assert_int_equal(tlog_verified(hub)->wrong_files, 1);
+        tlog_pass(hub, 3000);
+        assert_int_equal(tlog_status(hub)->mended_files, 1);
+        assert_goes_on(hub, hub->tlog);
+        hub_teardown(state);
+        hub_setup(state);
+    }
+}
+
 /* Who takes files away is not the hub, and cannot call it pruning. */
 static void a_minimum_index_that_others_signed_is_none(void **state)
 {
@@ -372,6 +391,7 @@ int main(void)
         TEST(files_of_what_somebody_waits_for_stay),
         TEST(a_witness_that_is_behind_is_waited_for),
         TEST(what_a_crash_left_of_pruned_files_goes),
+        TEST(what_is_damaged_is_written_anew_where_entries_are_no_longer_kept),
         TEST(a_minimum_index_that_others_signed_is_none),
         TEST(a_new_log_has_the_leaves_of_entries_that_are_no_longer_kept),
         TEST(a_new_log_begins_with_the_tree_of_the_pruned_one),

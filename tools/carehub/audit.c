@@ -157,11 +157,14 @@ const struct command audit_commands[] = {
         .verb = "resume",
         .summary = "let the audit log go on after an older copy of the database was put back",
         .options = {{"reason", "TEXT", "what happened; it is kept in the log", .required = true}},
-        .detail = "A hub whose database is behind its last published checkpoint, or has other entries, signs nothing: "
-                  "`carehub status` says so. With this a new log begins, with a number behind its name, that holds "
-                  "all entries that the hub has; the files of the old one stay as they are.\n"
-                  "For auditors. If the right database can still be put in place, do that instead: nothing is to be "
-                  "resumed then.",
+        .detail =
+            "A hub whose database is behind its last published checkpoint, or has other entries, signs nothing: "
+            "`carehub status` says so. With this a new log begins, with a number behind its name, that holds "
+            "all entries that the hub has; the files of the old one stay as they are.\n"
+            "The same goes for a hub whose log a witness refuses, because hub and log were put back together; that "
+            "one goes on signing until then.\n"
+            "For auditors. If the right database can still be put in place, do that instead: nothing is to be "
+            "resumed then.",
         .example = "carehub audit resume --reason 'disk failure on 1 March; backup of 28 February put back'",
         .run = run_audit_resume,
     },

@@ -87,7 +87,8 @@ const struct command log_commands[] = {
         .verb = "export",
         .summary = "write the log as JSON lines, in order",
         .options = {{"from", "PLACE", "begin there (1)"}, {"to", "PLACE", "end there (the last)"}},
-        .detail = "Each line holds one entry, and the data of its leaf in the audit tree, in hexadecimal. Persons are surrogate "
+        .detail = "Each line holds one entry, and the data of its leaf in the audit tree, in hexadecimal. Persons are "
+                  "surrogate "
                   "numbers; the content of events is not in it.",
         .example = "carehub log export --from 1000 > log.jsonl",
         .run = run_export,

@@ -39,6 +39,12 @@ static bool cosignatures_stopped(const Carehub__V1__StatusAnswer *s)
     return s->witnesses && s->checkpoint_size > s->witnessed_size && s->now_ms - since_ms > COSIGNED_AGO_MAX_MS;
 }
 
+static bool is_well(const Carehub__V1__StatusAnswer *s)
+{
+    return !s->damaged && !s->dead && !s->held && !s->unread && !s->clock_suspect && !s->not_signing[0] &&
+           !s->witness_refuses[0] && !cosignatures_stopped(s);
+}
+
 /* What needs a human, first. */
 static void needs(const Carehub__V1__StatusAnswer *s, struct style style)
 {
@@ -111,8 +117,7 @@ static void show_log(const Carehub__V1__StatusAnswer *s)
 static void show(const Carehub__V1__StatusAnswer *s, struct style style)
 {
     char up[LASTED_CHARS], now[WHEN_CHARS], size[SIZE_CHARS], wal[SIZE_CHARS], place[COUNT_CHARS];
-    bool well = !s->damaged && !s->dead && !s->held && !s->unread && !s->clock_suspect && !s->not_signing[0] &&
-                !s->witness_refuses[0] && !cosignatures_stopped(s);
+    bool well = is_well(s);
     printf("%s%s%s %s, up %s, at #%s (%.19s)\n", tone_on(style, well ? TONE_GOOD : TONE_WAIT), s->hub,
            tone_off(style, TONE_GOOD), well ? "is well" : "needs attention", lasted_text(s->now_ms - s->started_ms, up),
            count_text(s->last_place, place), when_text(s->now_ms, now));
@@ -139,7 +144,7 @@ static void show(const Carehub__V1__StatusAnswer *s, struct style style)
     printf("  %-12s%12s\n", "version", s->version);
 }
 
-static int once(struct session *session, bool clear)
+static int once(struct session *session, bool clear, bool check)
 {
     Carehub__V1__Answer *answer;
     int code = ask_status(session, &answer);
@@ -153,8 +158,9 @@ static int once(struct session *session, bool clear)
         print_json(&answer->status->base);
     else
         show(answer->status, session->style);
+    bool well = !check || is_well(answer->status);
     answer_free(&answer);
-    return fflush(stdout) == 0 ? EXIT_OK : EXIT_NO;
+    return fflush(stdout) == 0 && well ? EXIT_OK : EXIT_NO;
 }
 
 static int run_status(const struct args *args)
@@ -165,7 +171,7 @@ static int run_status(const struct args *args)
     int code = session_open(&session, args);
     wait_start(&wait);
     do
-        code = code ? code : once(&session, watch);
+        code = code ? code : once(&session, watch, args_flag(args, "check"));
     while (code == EXIT_OK && watch && wait_for(&wait, monotonic_ms() + WATCH_EVERY_MS) == WAIT_TIMED_OUT);
     session_close(&session);
     wait_end(&wait);
@@ -175,7 +181,8 @@ static int run_status(const struct args *args)
 const struct command status_commands[] = {
     {
         .summary = "show how the hub is doing",
-        .options = {{"watch", NULL, "show it again every two seconds, until Ctrl-C"}},
+        .options = {{"watch", NULL, "show it again every two seconds, until Ctrl-C"},
+                    {"check", NULL, "end with exit status 1 if anything needs attention: for a monitor"}},
         .detail = "Counters of events, deliveries and commits are since the hub's start.",
         .example = "carehub status --watch",
         .run = run_status,
