@@ -5,6 +5,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <time.h>
+#include <unistd.h>
 
 #include "core/core_private.h"
 #include "eventid.h"
@@ -207,7 +208,7 @@ static void fill_patient(struct persons *persons, const struct decide_size *size
 static bool fill(struct persons *persons, const struct decide_size *size)
 {
     int64_t now_ms = now().real_ms;
-    bool shown = size->patients >= 1000000;
+    bool shown = size->patients >= 1000000 && isatty(STDERR_FILENO);
     for (uint32_t i = 0; i < size->patients; i++) {
         if (i % FILL_PATIENTS == 0)
             store_begin(persons->store);

@@ -4,6 +4,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "hub_limits.h"
 
@@ -237,7 +238,7 @@ static void acknowledge(struct drill *drill)
 
 static void progress(const char *doing, uint32_t done, uint32_t total)
 {
-    if (total >= 20 && done % (total / 20) == 0)
+    if (isatty(STDERR_FILENO) && total >= 20 && done % (total / 20) == 0)
         fprintf(stderr, "\r%s: %u%%%s", doing, done / (total / 100 ? total / 100 : 1), done == total ? "\n" : "");
 }
 

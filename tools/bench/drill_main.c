@@ -204,6 +204,10 @@ static int remove_one(const char *path, const struct stat *status, int type, str
 
 int main(int argc, char **argv)
 {
+    if (argc == 2 && strcmp(argv[1], "--help") == 0) {
+        fputs(usage, stdout);
+        return 0;
+    }
     struct drill drill = {.size = {2000, 300000, 20000, 730, "/tmp", NULL}};
     static char policy[POLICY_BYTES];
     char dir[512];
