@@ -99,6 +99,20 @@ static void complete(struct http_post *post, CURLcode ended)
     free_post(post);
 }
 
+/* The server closed a kept connection without saying so, while this was on its way there: once more, on a new one.
+ * Whoever receives knows what comes twice. curl does this by itself only where nothing had been sent yet. */
+static bool send_anew(struct http_post *post, CURLcode ended)
+{
+    long connected = 1;
+    bool lost = ended == CURLE_SEND_ERROR || ended == CURLE_RECV_ERROR || ended == CURLE_GOT_NOTHING;
+    curl_easy_getinfo(post->easy, CURLINFO_NUM_CONNECTS, &connected);
+    if (!lost || connected > 0 || post->head_ended)
+        return false;
+    curl_multi_remove_handle(post->engine->multi, post->easy);
+    return curl_easy_setopt(post->easy, CURLOPT_FRESH_CONNECT, 1L) == CURLE_OK &&
+           curl_multi_add_handle(post->engine->multi, post->easy) == CURLM_OK;
+}
+
 static void complete_those_done(struct http_engine *self)
 {
     int left;
@@ -108,7 +122,8 @@ static void complete_those_done(struct http_engine *self)
             continue;
         CURLcode ended = message->data.result;
         curl_easy_getinfo(message->easy_handle, CURLINFO_PRIVATE, (char **)&post);
-        complete(post, ended);
+        if (!send_anew(post, ended))
+            complete(post, ended);
     }
 }
 

@@ -452,6 +452,47 @@ static void a_kept_connection_that_closed_is_made_anew(void **state)
     peer_destroy(&peer);
 }
 
+/* Takes one request whole; of the next it reads a byte and closes, which resets the connection. */
+static void serve_one_and_break(void *arg, struct peer_connection *connection)
+{
+    struct server *self = arg;
+    static char bytes[1 << 16];
+    size_t len = 0, whole = sizeof bytes;
+    for (ssize_t n = 1; n > 0 && len < whole; len += (size_t)(n > 0 ? n : 0)) {
+        n = peer_read(connection, bytes, len == 0 ? sizeof bytes - 1 : 1 << 12);
+        const char *end = len == 0 && n > 0 ? memmem(bytes, (size_t)n, "\r\n\r\n", 4) : NULL;
+        if (end)
+            whole = (size_t)(end + 4 - bytes) + strtoul(strcasestr(bytes, "content-length:") + 15, NULL, 10);
+    }
+    if (len < whole)
+        return;
+    atomic_fetch_add(&self->requests, 1);
+    peer_say(connection, ANSWER("200"));
+    peer_read(connection, bytes, 1);
+}
+
+static void a_kept_connection_that_breaks_while_it_is_sent_is_made_anew(void **state)
+{
+    enum { LARGE_BYTES = 8 << 20 };
+    struct server server = {.answers = NULL};
+    struct peer *peer = peer_new(serve_one_and_break, &server, NULL);
+    struct sender sender;
+    char *large = malloc(LARGE_BYTES);
+    (void)state;
+    memset(large, ' ', LARGE_BYTES);
+    sender_open(&sender, section_to("http", peer_port(peer), NULL), "");
+    sender.parcel.bytes = large;
+    sender.parcel.len = LARGE_BYTES;
+    for (int i = 0; i < 3; i++) {
+        sender_send(&sender, NULL);
+        assert_string_equal(sender.code, "http-200");
+    }
+    assert_int_equal(atomic_load(&server.requests), 3);
+    sender_close(&sender);
+    peer_destroy(&peer);
+    free(large);
+}
+
 static void large_messages_go(void **state)
 {
     struct server server = {.answers = (const char *[]){ANSWER("200"), NULL}};
@@ -681,6 +722,7 @@ int main(void)
         cmocka_unit_test(a_signature_is_as_others_compute_it),
         cmocka_unit_test(a_lost_secret_is_down),
         cmocka_unit_test(a_kept_connection_that_closed_is_made_anew),
+        cmocka_unit_test(a_kept_connection_that_breaks_while_it_is_sent_is_made_anew),
         cmocka_unit_test(large_messages_go),
         cmocka_unit_test(closing_gives_up_what_is_being_sent),
         cmocka_unit_test(tls_lets_through_only_who_is_known),
