@@ -314,7 +314,8 @@ uint64_t hub_attach(struct hub *hub, session_id session, const char *inbox, uint
     return 0;
 }
 
-void hub_ack(struct hub *hub, session_id session, uint64_t epoch, Carehub__V1__Lane lane, uint64_t from, uint64_t to)
+void hub_ack_as(struct hub *hub, session_id session, uint64_t epoch, Carehub__V1__Lane lane, uint64_t from, uint64_t to,
+                Carehub__V1__AckKind kind)
 {
     Carehub__V1__AckRange range = CAREHUB__V1__ACK_RANGE__INIT, *ranges[] = {&range};
     Carehub__V1__Ack ack = CAREHUB__V1__ACK__INIT;
@@ -322,6 +323,7 @@ void hub_ack(struct hub *hub, session_id session, uint64_t epoch, Carehub__V1__L
     range.lane = lane;
     range.from = from;
     range.to = to;
+    range.kind = kind;
     ack.handle = 1;
     ack.epoch = epoch;
     ack.n_ranges = 1;
@@ -330,6 +332,11 @@ void hub_ack(struct hub *hub, session_id session, uint64_t epoch, Carehub__V1__L
     message.ack = &ack;
     hub_handle(hub, session, &message);
     hub_commit(hub);
+}
+
+void hub_ack(struct hub *hub, session_id session, uint64_t epoch, Carehub__V1__Lane lane, uint64_t from, uint64_t to)
+{
+    hub_ack_as(hub, session, epoch, lane, from, to, CAREHUB__V1__ACK_KIND__STORED);
 }
 
 void hub_nack(struct hub *hub, session_id session, uint64_t epoch, Carehub__V1__Lane lane, uint64_t number, bool final)

@@ -67,6 +67,8 @@ void event_id(const struct hub *hub, uint8_t id, uint8_t bytes[16]);
 /* Attaches, and returns the handle's epoch; credit is ample unless given. */
 uint64_t hub_attach(struct hub *hub, session_id session, const char *inbox, uint32_t credit);
 void hub_ack(struct hub *hub, session_id session, uint64_t epoch, Carehub__V1__Lane lane, uint64_t from, uint64_t to);
+void hub_ack_as(struct hub *hub, session_id session, uint64_t epoch, Carehub__V1__Lane lane, uint64_t from, uint64_t to,
+                Carehub__V1__AckKind kind);
 void hub_nack(struct hub *hub, session_id session, uint64_t epoch, Carehub__V1__Lane lane, uint64_t number, bool final);
 
 /* What a session was sent since hub_clear: its n-th delivery, or NULL; how many; skips. */

@@ -99,20 +99,7 @@ static void take_all(struct hub *hub, session_id session, const char *inbox)
 
 static void read_one(struct hub *hub, session_id session, uint64_t epoch, const Carehub__V1__Delivery *delivery)
 {
-    Carehub__V1__AckRange range = CAREHUB__V1__ACK_RANGE__INIT, *ranges[] = {&range};
-    Carehub__V1__Ack ack = CAREHUB__V1__ACK__INIT;
-    Carehub__V1__ToHub message = CAREHUB__V1__TO_HUB__INIT;
-    range.lane = delivery->lane;
-    range.from = range.to = delivery->number;
-    range.kind = CAREHUB__V1__ACK_KIND__READ;
-    ack.handle = 1;
-    ack.epoch = epoch;
-    ack.n_ranges = 1;
-    ack.ranges = ranges;
-    message.message_case = CAREHUB__V1__TO_HUB__MESSAGE_ACK;
-    message.ack = &ack;
-    hub_handle(hub, session, &message);
-    hub_commit(hub);
+    hub_ack_as(hub, session, epoch, delivery->lane, delivery->number, delivery->number, CAREHUB__V1__ACK_KIND__READ);
 }
 
 static const Carehub__V1__TraceAnswer *trace(struct hub *hub, uint64_t place)

@@ -22,22 +22,8 @@ static bool traced(struct hub *hub, uint64_t place, const char *actor, Carehub__
 
 static void ack_read(struct hub *hub, session_id session, uint64_t epoch, uint64_t from, uint64_t to)
 {
-    Carehub__V1__AckRange range = CAREHUB__V1__ACK_RANGE__INIT, *ranges[] = {&range};
-    Carehub__V1__Ack ack = CAREHUB__V1__ACK__INIT;
-    Carehub__V1__ToHub message = CAREHUB__V1__TO_HUB__INIT;
-    range.lane = IMMEDIATE;
-    range.from = from;
-    range.to = to;
-    range.kind = CAREHUB__V1__ACK_KIND__READ;
-    ack.handle = 1;
-    ack.epoch = epoch;
-    ack.n_ranges = 1;
-    ack.ranges = ranges;
-    message.message_case = CAREHUB__V1__TO_HUB__MESSAGE_ACK;
-    message.ack = &ack;
-    hub_handle(hub, session, &message);
     hub->now_ms += 10;
-    hub_commit(hub);
+    hub_ack_as(hub, session, epoch, IMMEDIATE, from, to, CAREHUB__V1__ACK_KIND__READ);
 }
 
 static struct hub *region(void **state)
